@@ -1,0 +1,7 @@
+//! The pure core of pullagent: what is asked, in which order, and how one cause is chosen.
+//!
+//! No I/O, no async, no clock and no environment: everything arrives as a value and leaves as a value.
+
+pub mod authority;
+pub mod secret;
+pub mod text;
