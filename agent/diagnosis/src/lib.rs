@@ -3,5 +3,8 @@
 //! No I/O, no async, no clock and no environment: everything arrives as a value and leaves as a value.
 
 pub mod authority;
+pub mod manifest;
+pub mod platform;
+pub mod reference;
 pub mod secret;
 pub mod text;
