@@ -3,6 +3,7 @@
 //! No I/O, no async, no clock and no environment: everything arrives as a value and leaves as a value.
 
 pub mod authority;
+pub mod config;
 pub mod manifest;
 pub mod platform;
 pub mod reference;
