@@ -1,0 +1,154 @@
+//! Runs the facts in `tests/vectors` (printed by the upstream implementations) against our rules.
+//!
+//! `PULLAGENT_VECTORS` names another directory of the same shape. One kind is one row of [`KINDS`]; rows of a kind that
+//! is not there are counted, not failed, so that the vectors may be ahead of the code.
+#![expect(clippy::disallowed_methods, reason = "this runner reads files; the crate under test does not")]
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use pullagent_diagnosis::config::go_url::GoUrl;
+use pullagent_diagnosis::config::proxy_env::{ProxyEnv, Route};
+use pullagent_diagnosis::reference::Reference;
+use serde_json::{Value, json};
+
+type Check = fn(&Value) -> Result<(), String>;
+
+const KINDS: &[(&str, Check)] = &[("noproxy", noproxy), ("parse", parse)];
+
+/// A file or folder of vectors, and the kind of its rows; `None`: every row names its own.
+const SOURCES: &[(&str, Option<&str>)] = &[
+    ("keyring.jsonl", None),
+    ("noproxy.jsonl", Some("noproxy")),
+    ("hosts-toml", Some("hosts-toml")),
+    ("registries-conf", Some("registries-conf")),
+    ("pull-errors.jsonl", Some("pull-errors")),
+];
+
+fn parse(row: &Value) -> Result<(), String> {
+    let got = match Reference::parse(text(row, "image")?) {
+        Ok(Reference { registry, repository, tag, digest }) => {
+            json!({ "registry": registry, "repository": repository, "tag": tag, "digest": digest })
+        }
+        Err(_) => json!("invalid"),
+    };
+    compare(row, &got)
+}
+
+fn noproxy(row: &Value) -> Result<(), String> {
+    let env = row.get("env").and_then(Value::as_object).ok_or("the row has no object `env`")?;
+    let env = env.iter().map(|(name, value)| Ok((name, value.as_str().ok_or("a value in `env` is no text")?)));
+    let env = ProxyEnv::from_env(env.collect::<Result<Vec<_>, String>>()?);
+    let url = GoUrl::parse(text(row, "url")?).map_err(|error| format!("the row's `url`: {error}"))?;
+    let got = match env.route_url(&url) {
+        Route::Direct { .. } => json!("direct"),
+        Route::Proxy { url, .. } => json!(url.full_text().expose()),
+        Route::CgiRefused { .. } => json!("error"),
+    };
+    compare(row, &got)
+}
+
+fn text<'row>(row: &'row Value, key: &str) -> Result<&'row str, String> {
+    row.get(key).and_then(Value::as_str).ok_or_else(|| format!("the row has no text `{key}`"))
+}
+
+fn compare(row: &Value, got: &Value) -> Result<(), String> {
+    let expected = row.get("expect").ok_or("the row has no `expect`")?;
+    if expected == got {
+        return Ok(());
+    }
+    Err(format!("got {got}, expected {expected}"))
+}
+
+#[derive(Default)]
+struct Tally {
+    /// By kind: rows that passed, all rows.
+    kinds: BTreeMap<String, (usize, usize)>,
+    failures: Vec<String>,
+}
+
+impl Tally {
+    fn read_source(&mut self, path: &Path, kind: Option<&str>) {
+        if !path.is_dir() {
+            return self.read_file(path, kind);
+        }
+        match std::fs::read_dir(path).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect()) {
+            Err(error) => self.failures.push(format!("{}: {error}", path.display())),
+            Ok::<Vec<PathBuf>, _>(mut files) => {
+                files.sort();
+                files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
+                for file in &files {
+                    self.read_file(file, kind);
+                }
+            }
+        }
+    }
+
+    fn read_file(&mut self, path: &Path, kind: Option<&str>) {
+        let content = match std::fs::read_to_string(path) {
+            Ok(content) => content,
+            Err(error) => return self.failures.push(format!("{}: {error}", path.display())),
+        };
+        if path.extension().is_some_and(|extension| extension == "jsonl") {
+            for (line, row) in content.lines().enumerate().filter(|(_, row)| !row.trim().is_empty()) {
+                self.run(row, kind, &format!("{}:{}", path.display(), line + 1));
+            }
+        } else {
+            self.run(&content, kind, &path.display().to_string());
+        }
+    }
+
+    fn run(&mut self, row: &str, kind: Option<&str>, place: &str) {
+        let row: Value = match serde_json::from_str(row) {
+            Ok(row) => row,
+            Err(error) => return self.failures.push(format!("{place}: {error}")),
+        };
+        let Some(kind) = kind.or_else(|| row.get("kind").and_then(Value::as_str)) else {
+            return self.failures.push(format!("{place}: the row has no `kind`"));
+        };
+        let (passed, all) = self.kinds.entry(kind.to_owned()).or_default();
+        *all += 1;
+        let Some((_, check)) = KINDS.iter().find(|(known, _)| *known == kind) else { return };
+        match check(&row) {
+            Ok(()) => *passed += 1,
+            Err(error) => {
+                let name = ["id", "image", "glob", "input"].iter().find_map(|key| row.get(key)?.as_str());
+                let note = row.get("note").and_then(Value::as_str).unwrap_or("no note");
+                let name = name.unwrap_or_default();
+                self.failures.push(format!("{place}: {kind} {name}: {error} ({note})"));
+            }
+        }
+    }
+
+    fn summary(&self) -> String {
+        let known = |kind: &String| KINDS.iter().any(|(known, _)| known == kind);
+        let kinds = self.kinds.iter().map(|(kind, (passed, all))| {
+            if known(kind) {
+                format!("{kind} {passed}/{all}")
+            } else {
+                format!("{kind}: not known to this version, {all} rows skipped")
+            }
+        });
+        kinds.chain(self.failures.iter().cloned()).collect::<Vec<_>>().join("\n")
+    }
+}
+
+#[test]
+fn every_vector_of_a_known_kind_holds() {
+    let directory = std::env::var_os("PULLAGENT_VECTORS")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors"), PathBuf::from);
+    let mut tally = Tally::default();
+    for (name, kind) in SOURCES {
+        let path = directory.join(name);
+        // Only a source that is certainly absent is passed over; an unreadable one fails when it is read.
+        if !matches!(path.try_exists(), Ok(false)) {
+            tally.read_source(&path, *kind);
+        }
+    }
+    // Written past the test harness, which shows the output of failing tests only.
+    writeln!(std::io::stdout(), "{}", tally.summary()).expect("stdout is open");
+    let rows: usize = tally.kinds.values().map(|(_, all)| all).sum();
+    assert!(rows > 0, "no vectors in {}", directory.display());
+    assert!(tally.failures.is_empty(), "{} vectors failed", tally.failures.len());
+}
