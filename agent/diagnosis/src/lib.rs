@@ -3,7 +3,9 @@
 //! No I/O, no async, no clock and no environment: everything arrives as a value and leaves as a value.
 
 pub mod authority;
+pub mod cause;
 pub mod config;
+pub mod finding;
 pub mod manifest;
 pub mod platform;
 pub mod reference;
