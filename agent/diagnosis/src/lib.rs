@@ -3,10 +3,16 @@
 //! No I/O, no async, no clock and no environment: everything arrives as a value and leaves as a value.
 
 pub mod authority;
+pub mod case;
 pub mod cause;
 pub mod config;
+pub mod diagnose;
+pub mod diagnosis;
+pub mod evidence;
 pub mod finding;
+pub mod layer;
 pub mod manifest;
+pub mod plan;
 pub mod platform;
 pub mod reference;
 pub mod secret;

@@ -1,0 +1,104 @@
+//! What a person, a pod or a schedule asks: this image, as these identities, on this node.
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::hosts_file::Hosts;
+use crate::config::proxy_env::ProxyEnv;
+use crate::config::resolv_conf::Resolver;
+use crate::config::trust::Trust;
+use crate::platform::Platform;
+use crate::secret::Secret;
+
+/// One question to be answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Case {
+    /// The image as written.
+    pub image: String,
+    /// The platform to pull for, where it is not the node's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Platform>,
+    /// The credentials at hand, in the order in which they are offered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub credentials: Vec<GivenCredential>,
+    /// True when nothing but an anonymous pull is meant, whatever the node would offer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub anonymous: bool,
+}
+
+/// A credential as it was handed to us.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum GivenCredential {
+    /// A login that is meant for this image's registry.
+    Login {
+        /// Where it came from, for a person.
+        source: String,
+        /// The user.
+        user: String,
+        /// The password.
+        #[serde(skip)]
+        password: Secret<String>,
+    },
+    /// The text of a dockerconfigjson.
+    DockerConfig {
+        /// Where it came from, for a person.
+        source: String,
+        /// The text.
+        #[serde(skip)]
+        text: Secret<String>,
+    },
+}
+
+/// The node as it was read: pure data, so that a plan can be made and tested anywhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeConfig {
+    /// The node itself.
+    pub node: Node,
+    /// The proxies of the environment that counts.
+    pub proxy: ProxyEnv,
+    /// How names are resolved.
+    pub resolver: Resolver,
+    /// The hosts file.
+    pub hosts: Hosts,
+    /// The authorities trusted.
+    pub trust: Trust,
+    /// Places from which the kubelet would offer credentials that this examination does not read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unread_credentials: Vec<String>,
+    /// What could not be seen of the node, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_checked: Vec<NotChecked>,
+}
+
+/// Which node this is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Node {
+    /// Its name.
+    pub name: String,
+    /// What it runs.
+    pub platform: Platform,
+    /// True when it has an IPv4 address that is neither loopback nor link-local.
+    pub has_ipv4: bool,
+    /// True when it has an IPv6 address that is neither loopback nor link-local.
+    pub has_ipv6: bool,
+}
+
+/// Something that was not looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NotChecked {
+    /// What.
+    pub what: String,
+    /// Why.
+    pub why: String,
+}
+
+impl NotChecked {
+    /// `what` was not looked at, because of `why`.
+    pub fn new(what: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { what: what.into(), why: why.into() }
+    }
+}

@@ -1,0 +1,200 @@
+//! From evidence to one cause: the earliest broken link wins, and its consequences stay quiet. Pure and total.
+
+mod endpoint;
+mod identity;
+mod link;
+mod rows;
+
+use std::fmt::Write as _;
+
+use sha2::{Digest, Sha256};
+
+use crate::case::Case;
+use crate::cause::{Code, Confidence, Severity};
+use crate::diagnosis::{Diagnosis, ExaminedBy, NodeReport, PullReport, SCHEMA, Verdict};
+use crate::evidence::{Evidence, Role};
+use crate::finding::Finding;
+use crate::layer;
+use crate::plan::{Plan, Target};
+use link::{Outcome, Seen};
+
+/// Names the cause that the evidence shows, and everything else worth knowing.
+pub fn diagnose(case: &Case, plan: &Plan, evidence: &Evidence) -> Diagnosis {
+    let judged = judge(case, plan, evidence);
+    let mut findings = judged.findings;
+    // The cause leads; then what fails, what warns, what informs.
+    findings.sort_by_key(|f| std::cmp::Reverse(f.severity));
+    let broken = match judged.verdict {
+        Verdict::Failing | Verdict::Inconclusive => findings.first().filter(|f| f.severity == Severity::Error),
+        Verdict::Pullable | Verdict::Degraded => None,
+    };
+    let (named, remedy) = (broken.map(Finding::to_cause), broken.map(|f| f.remedy.clone()).unwrap_or_default());
+    let target = rows::target(case, plan);
+    let fingerprint = digest(&[
+        named.as_ref().map_or("", |c| c.code.name()),
+        named.as_ref().and_then(|c| c.host.as_deref()).unwrap_or_default(),
+        target.repository.as_deref().unwrap_or_default(),
+    ]);
+    let served = judged.served.map(|index| &evidence.endpoints[index]);
+    Diagnosis {
+        schema: SCHEMA.to_owned(),
+        id: digest(&[&plan.node.name, &case.image, &evidence.started_at.to_string()]),
+        fingerprint,
+        examined_by: ExaminedBy::Myself,
+        verdict: judged.verdict,
+        cause: named,
+        remedy,
+        findings,
+        node: NodeReport {
+            name: plan.node.name.clone(),
+            os: plan.node.platform.os.clone(),
+            arch: plan.node.platform.arch.clone(),
+        },
+        hops: evidence.endpoints.iter().flat_map(|e| e.hops.iter().cloned()).collect(),
+        credentials: rows::credentials(plan, evidence),
+        image: served.or(evidence.endpoints.iter().find(|e| e.image.is_some())).and_then(|e| rows::image(e, plan)),
+        pull: PullReport::default(),
+        rate_limit: rows::rate_limits(evidence).map(|(_, limit)| limit).next().cloned(),
+        not_checked: rows::not_checked(plan, evidence),
+        target,
+        started_at: evidence.started_at,
+        took_ms: evidence.took_ms,
+    }
+}
+
+/// The verdict, with what it rests on.
+struct Judged {
+    verdict: Verdict,
+    findings: Vec<Finding>,
+    /// The endpoint that served the image.
+    served: Option<usize>,
+}
+
+fn judge(case: &Case, plan: &Plan, evidence: &Evidence) -> Judged {
+    let reference = match &plan.target {
+        Target::Image(reference) => reference,
+        Target::Invalid { why } => {
+            let findings = vec![layer::reference::invalid(&case.image, why)];
+            return Judged { verdict: Verdict::Failing, findings, served: None };
+        }
+    };
+    let unreadable = layer::credentials::unreadable(plan);
+    let outcomes: Vec<Outcome> = evidence
+        .endpoints
+        .iter()
+        .map(|e| endpoint::judge(Seen { plan, reference, evidence: e, clocks: &evidence.clocks }))
+        .collect();
+    let served = outcomes.iter().position(|o| matches!(o, Outcome::Serves));
+    let mut findings = worth_knowing(plan, evidence, reference, served);
+    if let Some(finding) = unreadable {
+        // The kubelet gives up on a pod whose secret it cannot read, whatever the registry would say.
+        findings.push(finding);
+        return Judged { verdict: Verdict::Failing, findings, served };
+    }
+    if let Some(index) = served {
+        findings.extend(mirror_warnings(&outcomes, evidence, index));
+        let degraded = findings.iter().any(|f| f.severity == Severity::Warning);
+        return Judged { verdict: if degraded { Verdict::Degraded } else { Verdict::Pullable }, findings, served };
+    }
+    let failures: Vec<&Finding> = outcomes.iter().filter_map(Outcome::failure).collect();
+    // The registry's own failure is the cause; the mirrors' are why it was asked.
+    let Some((last, others)) = failures.split_last() else {
+        findings.insert(0, undecided(evidence));
+        return Judged { verdict: Verdict::Inconclusive, findings, served };
+    };
+    // What follows from the cause is no news beside it.
+    findings.retain(|f| {
+        !matches!(
+            (last.code, f.code),
+            (Code::NodeClockWrong, Code::ClockSkew) | (Code::RateLimited, Code::RateLimitLow)
+        )
+    });
+    findings.insert(0, in_doubt((*last).clone(), plan));
+    findings.extend(others.iter().map(|f| mirror_unavailable(f)));
+    let verdict = if last.code == Code::Unknown { Verdict::Inconclusive } else { Verdict::Failing };
+    Judged { verdict, findings, served }
+}
+
+/// Nothing that was seen decides.
+fn undecided(evidence: &Evidence) -> Finding {
+    let unseen = evidence.endpoints.iter().flat_map(|e| &e.not_checked).next();
+    match unseen.filter(|_| !evidence.cut_short) {
+        Some(unseen) => {
+            let summary = format!("what decides was not looked at: {} ({})", unseen.what, unseen.why);
+            Finding::new(Code::Unknown, summary).run("let the runtime say it", &["crictl", "pull", "<image>"])
+        }
+        None => Finding::new(Code::Unknown, "the examination ended before anything was decided")
+            .fix("give it more time with `--timeout`"),
+    }
+}
+
+/// What a registry says to a stranger is no evidence while the kubelet has logins that were not offered.
+fn in_doubt(cause: Finding, plan: &Plan) -> Finding {
+    let by_stranger = matches!(
+        cause.code,
+        Code::CredentialsMissing
+            | Code::CredentialsNotMatching
+            | Code::AccessDenied
+            | Code::RepositoryNotFound
+            | Code::TagNotFound
+            | Code::DigestNotFound
+    );
+    if by_stranger && !plan.knows_every_credential() { cause.at_most(Confidence::Possible) } else { cause }
+}
+
+/// Everything that does not fail the pull: of the hosts that count, of clocks, and of the image.
+fn worth_knowing(
+    plan: &Plan,
+    evidence: &Evidence,
+    reference: &crate::reference::Reference,
+    served: Option<usize>,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for hop in evidence.endpoints.iter().flat_map(|e| &e.hops) {
+        findings.extend(layer::dns::degraded(hop));
+        findings.extend(layer::transport::family_broken(hop, &plan.node));
+        findings.extend(layer::tls::expiring(hop, evidence.started_at));
+        findings.extend(layer::tls::further(hop));
+    }
+    findings.extend(layer::tls::clock_skew(&evidence.clocks));
+    findings.extend(rows::rate_limits(evidence).find_map(|(hop, limit)| layer::limits::low(hop, limit)));
+    let image = served.and_then(|index| evidence.endpoints[index].image.as_ref());
+    findings.extend(image.and_then(|i| layer::registry::platform_warning(i, plan, reference)));
+    // One sentence is enough for what several hops show alike.
+    let mut seen = std::collections::BTreeSet::new();
+    findings.retain(|f| seen.insert((f.code, f.summary.clone())));
+    findings
+}
+
+fn mirror_warnings(outcomes: &[Outcome], evidence: &Evidence, served: usize) -> Vec<Finding> {
+    let is_mirror = |index: usize| evidence.endpoints[index].hops.first().is_some_and(|h| h.role == Role::Mirror);
+    let failed = |index: usize| outcomes[index].failure().map(|failure| (index, failure));
+    (0..outcomes.len())
+        .filter_map(failed)
+        .map(|(index, failure)| {
+            // A cache that does not have the image yet, and an upstream behind a mirror that serves, are no trouble.
+            let harmless = !is_mirror(index) && index > served
+                || matches!(failure.code, Code::TagNotFound | Code::DigestNotFound | Code::RepositoryNotFound);
+            let severity = if harmless { Severity::Info } else { Severity::Warning };
+            mirror_unavailable(failure).severity(severity)
+        })
+        .collect()
+}
+
+fn mirror_unavailable(failure: &Finding) -> Finding {
+    Finding { code: Code::MirrorUnavailable, detail: None, severity: Severity::Warning, ..failure.clone() }
+}
+
+/// A short name for several words: the beginning of the SHA-256 of them.
+fn digest(words: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for word in words {
+        hash.update(word.as_bytes());
+        hash.update([0]);
+    }
+    hash.finalize().iter().take(8).fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

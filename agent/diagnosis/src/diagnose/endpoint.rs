@@ -1,0 +1,33 @@
+//! One endpoint: does it serve the image, and if not, which link is broken first.
+
+use crate::evidence::{Exchange, Question};
+use crate::layer;
+
+use super::identity;
+use super::link::{Outcome, Seen, failure, unreachable};
+
+/// The endpoint's outcome: the host, then who may ask, then the content, then every part of it.
+pub(super) fn judge(seen: Seen<'_>) -> Outcome {
+    let Some(host) = seen.evidence.hops.first() else { return Outcome::Undecided };
+    if let Some(broken) = unreachable(host, seen.clocks) {
+        return Outcome::Fails(broken);
+    }
+    match identity::judge(seen) {
+        Outcome::Serves => {}
+        other => return other,
+    }
+    let Some(image) = &seen.evidence.image else { return Outcome::Undecided };
+    if let Some(unfit) = layer::registry::content(host, image, seen.plan, seen.reference) {
+        return Outcome::Fails(unfit);
+    }
+    let parts =
+        |x: &&Exchange| matches!(x.question, Question::PlatformManifest | Question::Config | Question::Blob { .. });
+    let mut asked = seen.evidence.exchanges.iter().filter(parts).peekable();
+    if asked.peek().is_none() {
+        return Outcome::Undecided;
+    }
+    match asked.find_map(|exchange| failure(seen, exchange)) {
+        Some(broken) => Outcome::Fails(broken),
+        None => Outcome::Serves,
+    }
+}

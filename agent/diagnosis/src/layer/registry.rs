@@ -1,0 +1,11 @@
+//! The registry, its token service and its storage: what an answer can be, and which cause that is.
+
+mod answer;
+mod challenge;
+mod content;
+mod finding;
+
+pub use answer::{Answer, HttpEvidence, HttpOutcome, RateLimit, RegistryError, Response};
+pub use challenge::{Challenge, parse_challenges};
+pub use content::{content, platform_warning};
+pub use finding::{finding, login_of, said, short_digest};

@@ -1,0 +1,174 @@
+//! What will be asked, of whom and as whom: decided before anything is contacted.
+
+mod credentials;
+
+use serde::{Deserialize, Serialize};
+
+use crate::authority::{Scheme, split_authority};
+use crate::case::{Case, Node, NodeConfig, NotChecked};
+use crate::config::hosts_file::Hosts;
+use crate::config::proxy_env::ProxyEnv;
+use crate::config::resolv_conf::Resolver;
+use crate::config::trust::Trust;
+use crate::evidence::Role;
+use crate::platform::Platform;
+use crate::reference::Reference;
+
+pub use credentials::{Credential, Offer};
+
+/// The examination to be made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// The node that asks.
+    pub node: Node,
+    /// What the image's name stands for.
+    pub target: Target,
+    /// The platform that is pulled for.
+    pub platform: Platform,
+    /// The hosts that can serve the image, in the runtime's order; the registry itself is the last.
+    pub endpoints: Vec<Endpoint>,
+    /// The credentials at hand, in the order in which they are offered.
+    pub credentials: Vec<Credential>,
+    /// Which proxy leads to which host.
+    pub proxy: ProxyEnv,
+    /// How names are resolved.
+    pub resolver: Resolver,
+    /// The hosts file.
+    pub hosts: Hosts,
+    /// The authorities trusted.
+    pub trust: Trust,
+    /// Places from which the kubelet would offer credentials that are not among `credentials`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unread_credentials: Vec<String>,
+    /// What is known not to be looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_checked: Vec<NotChecked>,
+}
+
+/// What the image's name stands for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Target {
+    /// A reference.
+    Image(Reference),
+    /// Nothing: the name cannot be parsed.
+    Invalid {
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// A host that can serve the image, with the rules for talking to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Endpoint {
+    /// Mirror or registry.
+    pub role: Role,
+    /// `https` or `http`.
+    pub scheme: Scheme,
+    /// Host and port as configured; the port may be absent.
+    pub authority: String,
+    /// What stands before `/<repository>/manifests/…`: `/v2` unless configured otherwise.
+    pub base_path: String,
+    /// True when its certificate is not verified.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skip_verify: bool,
+    /// True when plain HTTP is tried after a peer that does not speak TLS.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub http_fallback: bool,
+}
+
+/// Decides what to ask. Total: what cannot be asked becomes part of the plan.
+pub fn plan(case: &Case, node: &NodeConfig) -> Plan {
+    let target = match Reference::parse(&case.image) {
+        Ok(reference) => no_host(&reference).map_or(Target::Image(reference), |why| Target::Invalid { why }),
+        Err(error) => Target::Invalid { why: error.to_string() },
+    };
+    let (endpoints, credentials) = match &target {
+        Target::Image(reference) => (vec![default_endpoint(reference)], credentials::offered(case, reference)),
+        Target::Invalid { .. } => (Vec::new(), Vec::new()),
+    };
+    let unread_credentials = if case.anonymous { Vec::new() } else { node.unread_credentials.clone() };
+    Plan {
+        node: node.node.clone(),
+        target,
+        platform: case.platform.clone().unwrap_or_else(|| node.node.platform.clone()),
+        endpoints,
+        credentials,
+        proxy: node.proxy.clone(),
+        resolver: node.resolver.clone(),
+        hosts: node.hosts.clone(),
+        trust: node.trust.clone(),
+        unread_credentials,
+        not_checked: node.not_checked.clone(),
+    }
+}
+
+/// Why the registry of a well-formed reference can be no host: the grammar lets through what no URL can have.
+fn no_host(reference: &Reference) -> Option<String> {
+    if reference.registry.is_empty() {
+        let host = crate::text::clean(reference.repository.split('/').next().unwrap_or_default(), 80);
+        return Some(format!("`{host}` is not a registry; the name of a host has no `_`"));
+    }
+    let port = split_authority(&reference.registry).1?;
+    let is_port = port.parse::<u16>().is_ok_and(|port| port > 0);
+    (!is_port).then(|| format!("`{}` is not a port; ports go from 1 to 65535", crate::text::clean(port, 20)))
+}
+
+/// The registry that the image names, as containerd talks to it without any configuration
+/// (`core/remotes/docker/config/hosts.go`).
+///
+/// Docker Hub is contacted at another name than its own. `localhost` and loopback addresses are not verified; on a
+/// port that is neither 80 nor 443 they may also speak plain HTTP.
+fn default_endpoint(reference: &Reference) -> Endpoint {
+    let registry = &reference.registry;
+    let authority = if registry == "docker.io" { "registry-1.docker.io".to_owned() } else { registry.clone() };
+    let (host, port) = split_authority(&authority);
+    let local = is_localhost(host);
+    Endpoint {
+        role: Role::Registry,
+        scheme: if local && port == Some("80") { Scheme::Http } else { Scheme::Https },
+        skip_verify: local && port != Some("80"),
+        http_fallback: local && port.is_some_and(|p| p != "80" && p != "443"),
+        authority,
+        base_path: "/v2".to_owned(),
+    }
+}
+
+/// Whether containerd takes a host for this machine (`core/remotes/docker/registry.go` `MatchLocalhost`).
+fn is_localhost(host: &str) -> bool {
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+impl Endpoint {
+    /// The host alone, without brackets.
+    pub fn host(&self) -> &str {
+        split_authority(&self.authority).0
+    }
+
+    /// The port that is dialled under `scheme`.
+    pub fn port(&self, scheme: Scheme) -> u16 {
+        split_authority(&self.authority).1.and_then(|p| p.parse().ok()).unwrap_or_else(|| scheme.default_port())
+    }
+}
+
+impl Plan {
+    /// The reference, where there is one.
+    pub fn reference(&self) -> Option<&Reference> {
+        match &self.target {
+            Target::Image(reference) => Some(reference),
+            Target::Invalid { .. } => None,
+        }
+    }
+
+    /// The credentials that would be offered, with their index in `credentials`.
+    pub fn logins(&self) -> impl Iterator<Item = (usize, &Credential)> {
+        self.credentials.iter().enumerate().filter(|(_, c)| c.offer == Offer::Yes)
+    }
+
+    /// Whether everything that the kubelet would offer is among `credentials`.
+    pub fn knows_every_credential(&self) -> bool {
+        self.unread_credentials.is_empty()
+    }
+}
