@@ -15,5 +15,6 @@ pub mod manifest;
 pub mod plan;
 pub mod platform;
 pub mod reference;
+pub mod report;
 pub mod secret;
 pub mod text;

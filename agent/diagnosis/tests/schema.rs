@@ -1,0 +1,178 @@
+//! docs/report.schema.json is the schema of the types, and holds for what they print.
+#![expect(clippy::unwrap_used, reason = "a value written out in a test parses")]
+#![expect(clippy::disallowed_methods, reason = "the documents are files")]
+
+use std::path::PathBuf;
+
+use pullagent_diagnosis::case::{Case, Node, NodeConfig};
+use pullagent_diagnosis::config::{hosts_file, proxy_env, resolv_conf, trust};
+use pullagent_diagnosis::diagnose::diagnose;
+use pullagent_diagnosis::diagnosis::{CredentialReport, Diagnosis, ImageReport};
+use pullagent_diagnosis::evidence::{Evidence, Hop, Role};
+use pullagent_diagnosis::layer::credentials::CredentialOutcome;
+use pullagent_diagnosis::layer::dns::{
+    DnsAnswer, DnsEvidence, DnsOutcome, DnsQuery, DnsServer, Family, NameSource, ServerFault,
+};
+use pullagent_diagnosis::layer::proxy::{ProxyEvidence, ProxyOutcome};
+use pullagent_diagnosis::layer::registry::{HttpEvidence, HttpOutcome, RateLimit};
+use pullagent_diagnosis::layer::tls::{CertificateFacts, CertificateFault, TlsEvidence, TlsOutcome};
+use pullagent_diagnosis::layer::transport::{AddressEvidence, ConnectEvidence, ConnectOutcome, StreamFailure};
+use pullagent_diagnosis::plan::plan;
+use pullagent_diagnosis::report;
+use serde_json::Value;
+
+/// An image that cannot be parsed, and everything else that a report can hold.
+fn full() -> Diagnosis {
+    let platform: pullagent_diagnosis::platform::Platform = "linux/arm64".parse().unwrap();
+    let case = Case { image: "Reg/x".into(), platform: None, credentials: Vec::new(), anonymous: false };
+    let node = NodeConfig {
+        node: Node { name: "n".into(), platform: platform.clone(), has_ipv4: true, has_ipv6: true },
+        proxy: proxy_env::ProxyEnv::default(),
+        resolver: resolv_conf::parse_resolv_conf("", "n", |_| None),
+        hosts: hosts_file::parse_hosts(""),
+        trust: trust::Trust::default(),
+        unread_credentials: vec!["/var/lib/kubelet/config.json".into()],
+        not_checked: Vec::new(),
+    };
+    let now: jiff::Timestamp = "2026-07-01T12:00:00Z".parse().unwrap();
+    let evidence = Evidence { started_at: now, took_ms: 1, endpoints: Vec::new(), clocks: Vec::new(), cut_short: true };
+    let mut diagnosis = diagnose(&case, &plan(&case, &node), &evidence);
+
+    let ip = "2001:db8::1".parse().unwrap();
+    let server = "[2001:db8::53]:53".parse().unwrap();
+    let refused = TlsOutcome::CertificateRefused {
+        fault: CertificateFault::Expired { not_after: now, now, subject: "CN=a".into() },
+        further: vec![CertificateFault::NameMismatch { wanted: "a".into(), names: vec!["b".into()] }],
+    };
+    let certificate = CertificateFacts {
+        subject: "CN=a".into(),
+        issuer: "CN=b".into(),
+        not_before: now,
+        not_after: now,
+        names: vec!["b".into()],
+        sha256: "00".into(),
+    };
+    let tls = TlsEvidence { outcome: refused, ms: 1, chain: vec![certificate] };
+    let answer = DnsAnswer::Ok { addresses: vec![ip] };
+    let query = DnsQuery { name: "a.".into(), server, family: Family::Ipv6, answer: answer.clone(), ms: 1, tcp: true };
+    let hop = Hop {
+        role: Role::Mirror,
+        host: "a:5000".into(),
+        url: "https://a:5000/v2/".into(),
+        via: "http://proxy:3128".into(),
+        route: "HTTPS_PROXY".into(),
+        dns: Some(DnsEvidence {
+            outcome: DnsOutcome::Ok { addresses: vec![ip], source: NameSource::Dns },
+            ms: 1,
+            name: Some("a.corp.".into()),
+            servers: vec![DnsServer { server, answer, ms: 1 }],
+            queries: vec![query],
+        }),
+        connect: Some(ConnectEvidence {
+            outcome: ConnectOutcome::Unreachable { why: "no route".into() },
+            ms: 1,
+            used: Some(ip),
+            port: 3128,
+            source: Some(ip),
+            addresses: vec![AddressEvidence { ip, outcome: ConnectOutcome::Ok, ms: 1 }],
+        }),
+        proxy: Some(ProxyEvidence {
+            outcome: ProxyOutcome::Broken { failure: StreamFailure::Failed { why: "x".into() } },
+            ms: 1,
+            status: Some(407),
+            date: Some(now),
+            tls: Some(tls.clone()),
+        }),
+        tls: Some(tls),
+        http: Some(HttpEvidence { outcome: HttpOutcome::Ok, ms: 1, status: Some(200) }),
+    };
+    let mut unresolved = hop.clone();
+    unresolved.dns.as_mut().unwrap().outcome = DnsOutcome::ServerFailure { server, fault: ServerFault::ServFail };
+    diagnosis.hops = vec![hop, unresolved];
+    diagnosis.credentials.push(CredentialReport {
+        source: "secret a/b".into(),
+        key: Some("a".into()),
+        user: Some("u".into()),
+        outcome: CredentialOutcome::NotMatching,
+    });
+    diagnosis.image = Some(ImageReport {
+        digest: Some("sha256:0".into()),
+        media_type: Some("m".into()),
+        platforms: vec![platform],
+        bytes: Some(1),
+    });
+    diagnosis.rate_limit = Some(RateLimit { limit: 1, remaining: 0, window_seconds: 1, source: String::new() });
+    diagnosis
+}
+
+#[test]
+fn the_schema_in_docs_is_that_of_the_types() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/report.schema.json");
+    let schema = format!("{}\n", serde_json::to_string_pretty(&report::schema()).unwrap());
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &schema).unwrap();
+    }
+    let in_docs = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        in_docs == schema,
+        "docs/report.schema.json is not that of the types; write it anew with\n    \
+         UPDATE_DOCS=1 cargo test -p pullagent-diagnosis --test schema"
+    );
+}
+
+#[test]
+fn a_full_report_reads_back_as_it_was() {
+    let diagnosis = full();
+    let line = serde_json::to_string(&diagnosis).unwrap();
+    assert_eq!(serde_json::from_str::<Diagnosis>(&line).unwrap(), diagnosis);
+}
+
+#[test]
+fn nothing_is_null_but_the_cause() {
+    let mut diagnosis = full();
+    assert!(nulls(&serde_json::to_value(&diagnosis).unwrap(), "").is_empty());
+    diagnosis.cause = None;
+    diagnosis.hops[0] =
+        Hop { dns: None, connect: None, proxy: None, tls: None, http: None, ..diagnosis.hops[0].clone() };
+    diagnosis.image = Some(ImageReport::default());
+    diagnosis.rate_limit = None;
+    assert_eq!(nulls(&serde_json::to_value(&diagnosis).unwrap(), ""), ["/cause"]);
+}
+
+#[test]
+fn every_key_is_in_camel_case_and_in_the_schema() {
+    let schema = report::schema();
+    let mut keys = Vec::new();
+    collect_keys(&serde_json::to_value(full()).unwrap(), &mut keys);
+    let mut known = Vec::new();
+    collect_keys(&schema, &mut known);
+    for key in keys {
+        let camel = key.starts_with(|c: char| c.is_ascii_lowercase()) && key.chars().all(|c| c.is_ascii_alphanumeric());
+        assert!(camel, "{key}");
+        assert!(known.contains(&key), "{key} is not in the schema");
+    }
+}
+
+/// The paths of every null.
+fn nulls(value: &Value, at: &str) -> Vec<String> {
+    match value {
+        Value::Null => vec![at.to_owned()],
+        Value::Array(list) => list.iter().enumerate().flat_map(|(i, v)| nulls(v, &format!("{at}/{i}"))).collect(),
+        Value::Object(object) => object.iter().flat_map(|(k, v)| nulls(v, &format!("{at}/{k}"))).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn collect_keys(value: &Value, keys: &mut Vec<String>) {
+    match value {
+        Value::Array(list) => list.iter().for_each(|v| collect_keys(v, keys)),
+        Value::Object(object) => {
+            for (key, value) in object {
+                keys.push(key.clone());
+                collect_keys(value, keys);
+            }
+        }
+        _ => {}
+    }
+}
