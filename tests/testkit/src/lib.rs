@@ -1,0 +1,18 @@
+//! Real DNS, TLS, proxy and registry servers on loopback, each breakable on purpose.
+//!
+//! Used by tests and by the demo. Knows nothing of diagnoses: it makes broken worlds, others look at them.
+#![expect(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "a test server that cannot be set up has nothing to go on with"
+)]
+
+pub mod ca;
+pub mod dns;
+pub mod docker_registry;
+pub mod listen;
+pub mod proxy;
+pub mod registry;
+pub mod tcp;
+pub mod tls;
+pub mod world;
