@@ -1,0 +1,177 @@
+//! From a manifest to everything that a pull of it needs: the platform's manifest, the configuration, a byte of every
+//! layer. Bodies are bounded and held against their digests.
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use pullagent_diagnosis::evidence::{ImageEvidence, Question};
+use pullagent_diagnosis::layer::registry::Answer;
+use pullagent_diagnosis::manifest::{
+    ACCEPT, Descriptor, MAX_MANIFEST_BYTES, Manifest, parse_config_platform, parse_manifest,
+};
+use sha2::{Digest, Sha256, Sha512};
+
+use super::ask::{Query, Told, ask};
+use super::login::{Found, is_digest};
+use super::site::Site;
+
+/// Bytes of an image's configuration.
+const MAX_CONFIG: usize = 4 * 1024 * 1024;
+/// Layers that are asked for.
+const MAX_LAYERS: usize = 128;
+/// Layers asked for at the same time, as containerd's `max_concurrent_downloads`.
+const AT_ONCE: usize = 3;
+
+/// Reads the manifest and asks for its parts.
+pub(super) async fn examine(site: &Site<'_>, found: Found) {
+    let reference = site.terms.reference;
+    let wanted = found
+        .digest
+        .as_deref()
+        .or(reference.digest.as_deref())
+        .or(reference.tag.as_deref())
+        .unwrap_or("latest")
+        .to_owned();
+    let Some((manifest, media_type, digest)) = fetch_manifest(site, &found, Question::Manifest, &wanted).await else {
+        return;
+    };
+    let chosen = match &manifest {
+        Manifest::Index { entries, chosen: Some(index) } => entries.get(*index).cloned(),
+        _ => None,
+    };
+    site.record_image(ImageEvidence { digest, media_type, manifest: manifest.clone(), chosen: None, platform: None });
+    let image = match chosen {
+        None => manifest,
+        Some(entry) => {
+            let Some((child, _, _)) = fetch_manifest(site, &found, Question::PlatformManifest, &entry.digest).await
+            else {
+                return;
+            };
+            site.record_chosen(child.clone());
+            child
+        }
+    };
+    if let Manifest::Image { config, layers } = image {
+        // The layers first: their way is the longer one, so the connection that is open is theirs.
+        futures_util::future::join(examine_layers(site, &found, layers), examine_config(site, &found, &config)).await;
+    }
+}
+
+/// A manifest by tag or digest, with its media type and the digest of its bytes; written down either way.
+async fn fetch_manifest(
+    site: &Site<'_>,
+    found: &Found,
+    question: Question,
+    wanted: &str,
+) -> Option<(Manifest, String, String)> {
+    if wanted.contains(':') && !is_digest(wanted) {
+        let why = format!("an index entry has the digest \"{}\"", pullagent_diagnosis::text::clean(wanted, 80));
+        site.record(0, question, found.identity, false, Answer::Corrupt { why }, 0);
+        return None;
+    }
+    let url = site.terms.in_repository(&found.base, &format!("manifests/{wanted}"));
+    let mut query = Query::get(question.clone(), url, site.terms.endpoint.role, site.terms.deadline)
+        .authorized_by(found.authorization.as_ref());
+    query.accept = Some(ACCEPT);
+    query.max_body = MAX_MANIFEST_BYTES + 1;
+    let mut told = ask(site, query).await;
+    let read = told.success().map(|reply| {
+        let media_type = told.answer.response().map(|r| r.media_type.clone()).unwrap_or_default();
+        (parse_manifest(&reply.body, &media_type, &site.terms.plan.platform), media_type, reply.body.len())
+    });
+    let Some((manifest, media_type, length)) = read else {
+        site.record(told.hop, question, found.identity, told.authorized, told.answer, told.ms);
+        return None;
+    };
+    let body = told.reply.take().map(|r| r.body).unwrap_or_default();
+    let problem = if length > MAX_MANIFEST_BYTES {
+        Some(format!("the manifest is larger than {MAX_MANIFEST_BYTES} bytes"))
+    } else if manifest == Manifest::Html {
+        None
+    } else {
+        digest_problem(&body, wanted)
+    };
+    let corrupt = problem.is_some();
+    let answer = problem.map_or(told.answer, |why| Answer::Corrupt { why });
+    site.record(told.hop, question, found.identity, told.authorized, answer, told.ms);
+    (!corrupt).then(|| (manifest, media_type, digest_of("sha256", &body).unwrap_or_default()))
+}
+
+async fn examine_config(site: &Site<'_>, found: &Found, config: &Descriptor) {
+    let mut query = blob_query(site, found, config, Question::Config);
+    query.max_body = MAX_CONFIG + 1;
+    let mut told = ask(site, query).await;
+    if let Some(reply) = told.success() {
+        let body = &reply.body;
+        let problem = if body.len() > MAX_CONFIG { None } else { digest_problem(body, &config.digest) };
+        site.record_platform(parse_config_platform(body));
+        if let Some(why) = problem {
+            told.answer = Answer::Corrupt { why };
+        }
+    }
+    site.record(told.hop, Question::Config, found.identity, told.authorized, told.answer, told.ms);
+}
+
+/// Asks for a byte of each layer, each digest once: whatever holds it must hand it out.
+async fn examine_layers(site: &Site<'_>, found: &Found, layers: Vec<Descriptor>) {
+    let mut seen = std::collections::BTreeSet::new();
+    let (foreign, own): (Vec<_>, Vec<_>) =
+        layers.into_iter().filter(|l| seen.insert(l.digest.clone())).partition(|l| l.foreign);
+    if !foreign.is_empty() {
+        site.not_checked(
+            format!("{} foreign layers", foreign.len()),
+            "they are held elsewhere, by the URLs in the manifest",
+        );
+    }
+    if own.len() > MAX_LAYERS {
+        site.not_checked(
+            format!("{} more layers", own.len() - MAX_LAYERS),
+            format!("{MAX_LAYERS} of them are asked for"),
+        );
+    }
+    stream::iter(own.into_iter().take(MAX_LAYERS))
+        .for_each_concurrent(AT_ONCE, |layer| async move {
+            let question = Question::Blob { digest: layer.digest.clone() };
+            let mut query = blob_query(site, found, &layer, question.clone());
+            query.first_byte = true;
+            let mut told = ask(site, query).await;
+            if let Some(why) = size_problem(&told, &layer) {
+                told.answer = Answer::Corrupt { why };
+            }
+            site.record(told.hop, question, found.identity, told.authorized, told.answer, told.ms);
+        })
+        .await;
+}
+
+fn blob_query<'q>(site: &Site<'_>, found: &'q Found, blob: &Descriptor, question: Question) -> Query<'q> {
+    let url = site.terms.in_repository(&found.base, &format!("blobs/{}", blob.digest));
+    Query::get(question, url, site.terms.endpoint.role, site.terms.deadline).authorized_by(found.authorization.as_ref())
+}
+
+/// What is wrong with the length of a blob by its headers: `Content-Range` of a part, `Content-Length` of the whole.
+fn size_problem(told: &Told, layer: &Descriptor) -> Option<String> {
+    let reply = told.success()?;
+    let header = |name: &str| reply.headers.get(name).and_then(|v| v.to_str().ok());
+    let length = match reply.status.as_u16() {
+        206 => header("content-range").and_then(|r| r.rsplit('/').next()).and_then(|n| n.parse::<u64>().ok()),
+        _ => header("content-length").and_then(|n| n.parse::<u64>().ok()),
+    };
+    let length = length.or(if reply.complete && reply.body.is_empty() { Some(0) } else { None })?;
+    (length != layer.size).then(|| format!("{length} bytes in place of {}", layer.size))
+}
+
+/// What is wrong with content that is named by a digest; `None` for a tag, and for an algorithm that is not known.
+fn digest_problem(body: &[u8], wanted: &str) -> Option<String> {
+    let (algorithm, _) = wanted.split_once(':')?;
+    let got = digest_of(algorithm, body)?;
+    let short = |d: &str| pullagent_diagnosis::layer::registry::short_digest(d).to_owned();
+    (got != wanted).then(|| format!("its digest is {} in place of {}", short(&got), short(wanted)))
+}
+
+fn digest_of(algorithm: &str, body: &[u8]) -> Option<String> {
+    let hash = match algorithm {
+        "sha256" => Sha256::digest(body).to_vec(),
+        "sha512" => Sha512::digest(body).to_vec(),
+        _ => return None,
+    };
+    Some(hash.iter().fold(format!("{algorithm}:"), |text, byte| text + &format!("{byte:02x}")))
+}

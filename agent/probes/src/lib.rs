@@ -1,0 +1,22 @@
+//! Looking at the world: every hop of a pull, examined from this node.
+//!
+//! The probes never call each other; what one finds and the next one needs (an address, a stream) is handed on by
+//! `examine`, which alone knows the order.
+
+pub mod dns;
+mod examine;
+pub mod host_root;
+pub mod http;
+pub mod limits;
+pub mod node;
+mod outstanding;
+pub mod proxy;
+mod route;
+pub mod stream;
+pub mod tcp;
+pub mod tls;
+pub mod trust;
+pub mod wire;
+
+pub use examine::{Clock, examine, examine_by};
+pub use limits::Limits;

@@ -1,0 +1,193 @@
+//! The node's own files, read below the host root. Reads and never decides; what cannot be read becomes part of the
+//! answer.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::path::{Path, PathBuf};
+
+use nix::ifaddrs::getifaddrs;
+use pullagent_diagnosis::case::{Node, NodeConfig, NotChecked};
+use pullagent_diagnosis::config::hosts_file::{MAX_HOSTS_FILE, parse_hosts};
+use pullagent_diagnosis::config::proxy_env::ProxyEnv;
+use pullagent_diagnosis::config::resolv_conf::parse_resolv_conf;
+use pullagent_diagnosis::platform::Platform;
+
+use crate::host_root::{below, read_bounded};
+use crate::trust::read_trust;
+
+/// Bytes of a small configuration file.
+const MAX_FILE: u64 = 1024 * 1024;
+
+/// Where the kubelet looks for the node's own docker configuration, in its order
+/// (`pkg/credentialprovider/config.go`, with its defaults for root directory, working directory and home).
+const NODE_DOCKER_CONFIGS: [&str; 7] = [
+    "var/lib/kubelet/config.json",
+    "config.json",
+    "root/.docker/config.json",
+    ".docker/config.json",
+    "var/lib/kubelet/.dockercfg",
+    ".dockercfg",
+    "root/.dockercfg",
+];
+
+/// The environment that counts for proxies and trust.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    /// Its variables.
+    pub variables: Vec<(String, String)>,
+}
+
+impl Environment {
+    fn get(&self, name: &str) -> Option<&str> {
+        self.variables.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Reads the node. `ours` is this process's environment: it stands in for the runtime's, which is said.
+pub fn read_node(host_root: &Path, ours: &Environment) -> NodeConfig {
+    let mut not_checked = vec![NotChecked::new(
+        "the runtime's own pull, mirrors and proxy environment",
+        "this version examines with the environment of this process",
+    )];
+    let host_name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
+    let name = ours.get("NODE_NAME").filter(|name| !name.is_empty()).map_or_else(|| host_name.clone(), str::to_owned);
+    let resolv_conf = read_text(host_root, "etc/resolv.conf", MAX_FILE, &mut not_checked);
+    let hosts = read_text(host_root, "etc/hosts", MAX_HOSTS_FILE as u64, &mut not_checked);
+    let trust = read_trust(host_root, ours.get("SSL_CERT_FILE"), ours.get("SSL_CERT_DIR"));
+    not_checked
+        .extend(trust.unreadable.iter().map(|file| NotChecked::new(file.path.display().to_string(), file.why.clone())));
+    let proxy = ProxyEnv::from_env(ours.variables.iter().map(|(k, v)| (k.as_str(), v.as_str())));
+    not_checked
+        .extend(proxy.ignored.iter().map(|p| NotChecked::new(format!("the proxy in {}", p.variable), p.why.clone())));
+    let (has_ipv4, has_ipv6) = global_families();
+    NodeConfig {
+        node: Node {
+            name: pullagent_diagnosis::text::clean(&name, 253),
+            platform: Platform::new(std::env::consts::OS, std::env::consts::ARCH, ""),
+            has_ipv4,
+            has_ipv6,
+        },
+        proxy,
+        resolver: parse_resolv_conf(&resolv_conf, &host_name, interface_index),
+        hosts: parse_hosts(&hosts),
+        trust,
+        unread_credentials: unread_credentials(host_root),
+        not_checked,
+    }
+}
+
+/// The index of a network interface, for the zone of an IPv6 name server.
+fn interface_index(name: &str) -> Option<u32> {
+    nix::net::if_::if_nametoindex(name).ok()
+}
+
+/// A file's text; an absent one is empty, as it is to Go, and one that cannot be read is said.
+fn read_text(host_root: &Path, path: &str, max: u64, not_checked: &mut Vec<NotChecked>) -> String {
+    match below(host_root, Path::new(path)).and_then(|file| read_bounded(&file, max)) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(error) => {
+            if error.kind() != io::ErrorKind::NotFound {
+                not_checked.push(NotChecked::new(format!("/{path}"), error.to_string()));
+            }
+            String::new()
+        }
+    }
+}
+
+/// Whether this node has addresses of each family by which others could be reached.
+fn global_families() -> (bool, bool) {
+    let (mut ipv4, mut ipv6) = (false, false);
+    for interface in getifaddrs().into_iter().flatten() {
+        let Some(address) = interface.address else { continue };
+        if let Some(v4) = address.as_sockaddr_in() {
+            ipv4 |= is_global_v4(v4.ip());
+        } else if let Some(v6) = address.as_sockaddr_in6() {
+            ipv6 |= is_global_v6(v6.ip());
+        }
+    }
+    (ipv4, ipv6)
+}
+
+fn is_global_v4(ip: Ipv4Addr) -> bool {
+    !ip.is_loopback() && !ip.is_link_local() && !ip.is_unspecified()
+}
+
+fn is_global_v6(ip: Ipv6Addr) -> bool {
+    !ip.is_loopback() && !ip.is_unicast_link_local() && !ip.is_unspecified()
+}
+
+/// The places that hold logins which the kubelet would offer beside a pod's own.
+fn unread_credentials(host_root: &Path) -> Vec<String> {
+    let exists = |path: &&&str| below(host_root, Path::new(path)).is_ok_and(|file| file.is_file());
+    let file = NODE_DOCKER_CONFIGS.iter().find(exists).map(|path| format!("the node's docker configuration /{path}"));
+    let plugins = kubelet_uses_plugins(host_root).then(|| "the kubelet's credential provider plugins".to_owned());
+    file.into_iter().chain(plugins).collect()
+}
+
+/// Whether a running kubelet was started with credential provider plugins. Its command line is readable by everyone.
+fn kubelet_uses_plugins(host_root: &Path) -> bool {
+    const FLAG: &str = "--image-credential-provider-config";
+    let Ok(proc) = below(host_root, Path::new("proc")) else { return false };
+    let processes = std::fs::read_dir(proc).into_iter().flatten().flatten().map(|entry| entry.path());
+    let is_process =
+        |path: &PathBuf| path.file_name().is_some_and(|n| n.as_encoded_bytes().iter().all(u8::is_ascii_digit));
+    processes.filter(is_process).any(|path| {
+        let is_kubelet = read_proc(&path.join("comm")).is_some_and(|comm| comm.trim_ascii() == b"kubelet");
+        is_kubelet
+            && read_proc(&path.join("cmdline"))
+                .is_some_and(|line| line.windows(FLAG.len()).any(|w| w == FLAG.as_bytes()))
+    })
+}
+
+/// A file of /proc: it says a length of zero, so it is read up to a bound.
+fn read_proc(path: &Path) -> Option<Vec<u8>> {
+    use std::io::Read;
+    let mut bytes = Vec::new();
+    std::fs::File::open(path).ok()?.take(MAX_FILE).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = root.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        root
+    }
+
+    #[test]
+    fn a_node_is_read_from_its_own_files() {
+        let root = root(&[("etc/resolv.conf", "nameserver 127.0.0.9\n"), ("etc/hosts", "127.0.0.7 registry.test\n")]);
+        let ours = Environment {
+            variables: vec![("NODE_NAME".into(), "n1".into()), ("HTTPS_PROXY".into(), "http://u:p@p:1".into())],
+        };
+        let node = read_node(root.path(), &ours);
+        assert_eq!(node.node.name, "n1");
+        assert_eq!(node.resolver.servers[0].to_string(), "127.0.0.9:53");
+        assert_eq!(node.hosts.lookup("registry.test").len(), 1);
+        assert!(node.proxy.https.is_some() && !format!("{node:?}").contains("u:p"));
+    }
+
+    #[test]
+    fn the_first_node_docker_configuration_is_named_and_not_read() {
+        assert!(read_node(root(&[]).path(), &Environment::default()).unread_credentials.is_empty());
+        let root = root(&[("root/.docker/config.json", "{}"), ("var/lib/kubelet/config.json", "{}")]);
+        let node = read_node(root.path(), &Environment::default());
+        assert_eq!(node.unread_credentials, ["the node's docker configuration /var/lib/kubelet/config.json"]);
+    }
+
+    #[test]
+    fn a_kubelet_with_plugins_is_seen_by_its_command_line() {
+        let root = root(&[
+            ("proc/7/comm", "kubelet\n"),
+            ("proc/7/cmdline", "/usr/bin/kubelet\0--image-credential-provider-config=/x\0"),
+        ]);
+        assert_eq!(read_node(root.path(), &Environment::default()).unread_credentials.len(), 1);
+    }
+}
