@@ -1,0 +1,119 @@
+//! The command line: every command, flag and word of help.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use pullagent_diagnosis::platform::Platform;
+use pullagent_diagnosis::report::Format;
+
+/// Find out on the node why a container image cannot be pulled
+///
+/// Examines every hop of a pull from this node, as its container runtime would make it, and names one cause with the
+/// evidence, the fix and who owns it.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, propagate_version = true, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Probe(Box<ProbeArguments>),
+    Explain(ExplainArguments),
+}
+
+/// Find out whether IMAGE can be pulled on this node; if not, the one cause and the fix
+///
+/// Resolves the names, connects, shakes hands, asks the registry, its token service and its storage, and compares the
+/// image with this node's platform. Nothing is pulled; no layer is downloaded beyond its first byte.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit status:
+  0  every image can be pulled       1  a pull would fail
+  2  wrong usage, or own trouble     3  it could not be told
+
+Examples:
+  pullagent probe registry.corp.io/team/api:1.4.2
+  pullagent probe --secret regcred.json -o json registry.corp.io/team/api:1.4.2
+  pass registry | pullagent probe --username ci --password-stdin registry.corp.io/team/api:1.4.2
+  pullagent probe --list-hosts docker.io/library/nginx     what a firewall has to let through")]
+pub(crate) struct ProbeArguments {
+    /// The images, as a pod would name them
+    #[arg(required = true, value_name = "IMAGE")]
+    pub(crate) images: Vec<String>,
+
+    /// Offer the logins of a dockerconfigjson file; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secret: Vec<PathBuf>,
+
+    /// Offer this login; its password is read with --password-stdin
+    #[arg(long, value_name = "USER", requires = "password_stdin")]
+    pub(crate) username: Option<String>,
+
+    /// Read the password of --username from standard input
+    #[arg(long, requires = "username")]
+    pub(crate) password_stdin: bool,
+
+    /// Offer no login, whatever the node has
+    #[arg(long, conflicts_with_all = ["secret", "username"])]
+    pub(crate) anonymous: bool,
+
+    /// Pull for another platform than this node's
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
+    pub(crate) platform: Option<Platform>,
+
+    /// How long one image may take
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_timeout)]
+    pub(crate) timeout: Duration,
+
+    /// Where the node's root file system is mounted
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    pub(crate) host_root: PathBuf,
+
+    /// Print only the hosts that were met: `host:port`, role and way, separated by tabs
+    #[arg(long)]
+    pub(crate) list_hosts: bool,
+
+    /// Exit with 1 for a verdict that is no failure too
+    #[arg(long, value_name = "VERDICT")]
+    pub(crate) fail_on: Option<FailOn>,
+
+    /// Show every hop, address and certificate
+    #[arg(short, long, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+
+    /// How to report: text, short, json, markdown or ticket
+    #[arg(short, long, value_name = "FORMAT", default_value_t = Format::Text)]
+    pub(crate) output: Format,
+}
+
+/// What counts as a failure besides a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FailOn {
+    /// Pulls that work less well than they should
+    Degraded,
+}
+
+/// Explain a cause: what it means, how it reads elsewhere, and what to do
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pullagent explain TagNotFound
+  pullagent explain PullTagNotFound     as the reason of an event")]
+pub(crate) struct ExplainArguments {
+    /// The code, or the reason of an event
+    #[arg(value_name = "CODE")]
+    pub(crate) code: String,
+}
+
+/// A time such as `10s` or `1m 30s`: more than nothing, and at most ten minutes.
+fn parse_timeout(text: &str) -> Result<Duration, String> {
+    const MOST: Duration = Duration::from_mins(10);
+    let span: jiff::SignedDuration = text.parse().map_err(|_| "write it as `10s` or `1m 30s`".to_owned())?;
+    match Duration::try_from(span) {
+        Ok(time) if !time.is_zero() && time <= MOST => Ok(time),
+        _ => Err("it must be more than 0s and at most 10m".to_owned()),
+    }
+}

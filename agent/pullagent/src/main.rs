@@ -1,0 +1,46 @@
+//! The pullagent command: reads the command line, runs one command, and ends with its exit status.
+
+mod cli;
+mod command;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+use command::{explain, probe};
+
+/// The tool itself failed, or was called wrongly.
+const TROUBLE: u8 = 2;
+/// Interrupted by a person.
+const INTERRUPTED: u8 = 130;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&anyhow::Error::from(error).context("cannot start the event loop")),
+    };
+    let code = runtime.block_on(async {
+        tokio::select! {
+            code = run(cli.command) => code,
+            _ = tokio::signal::ctrl_c() => Ok(INTERRUPTED),
+        }
+    });
+    // A look-up of the system that never returns must not hold the exit.
+    runtime.shutdown_background();
+    code.map_or_else(|error| fail(&error), ExitCode::from)
+}
+
+async fn run(command: Command) -> anyhow::Result<u8> {
+    match command {
+        Command::Probe(arguments) => probe::run(*arguments).await,
+        Command::Explain(arguments) => explain::run(&arguments),
+    }
+}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    terminal::complain(&format!("{error:#}"));
+    ExitCode::from(TROUBLE)
+}
