@@ -1,0 +1,41 @@
+# The only list of tasks.
+.POSIX:
+.PHONY: help demo test check lint bench docs release
+
+CARGO = cargo
+DENY = advisories bans licenses sources
+STATIC = x86_64-unknown-linux-gnu
+
+help: ## list the tasks
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: ## break a registry on this machine in several ways and see each explained
+	tests/setup demo
+	$(CARGO) build -q --locked -p pullagent
+	$(CARGO) run -q --locked -p pullagent-testkit --bin pullagent-demo
+
+test: ## install what the tests run against, then run them all
+	tests/setup test
+	$(CARGO) test --workspace --locked
+
+check: ## formatting, lints and documentation, as every change must pass them
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --locked
+
+lint: check ## check, and the dependencies' licences, advisories and duplicates
+	command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny
+	$(CARGO) deny --locked check $(DENY)
+
+docs: ## write the documents that are made from the code
+	UPDATE_DOCS=1 $(CARGO) test -q --locked -p pullagent-diagnosis --test docs --test schema
+
+release: ## build the static binary and print its size in bytes
+	RUSTFLAGS='-C target-feature=+crt-static' \
+	    $(CARGO) build --release --locked --target $(STATIC) -p pullagent
+	wc -c "$${CARGO_TARGET_DIR:-target}/$(STATIC)/release/pullagent"
+
+bench: ## measure what is promised, over a link with 50 ms round trip (needs root)
+	tests/setup bench
+	$(CARGO) build -q --release --locked -p pullagent -p pullagent-testkit
+	tests/bench/run "$${CARGO_TARGET_DIR:-target}/release"
