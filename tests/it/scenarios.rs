@@ -75,9 +75,9 @@ fn posed(world: &World, root: &Path) -> (Case, NodeConfig) {
     // Loopback has both families, whatever the machine that runs the test has.
     (node.node.has_ipv4, node.node.has_ipv6) = (true, true);
     node.node.platform = world.scenario().platform.parse().expect("the scenario's platform");
-    node.hosts = parse_hosts(&world.hosts_file());
+    node.network.hosts = parse_hosts(&world.hosts_file());
     if !world.resolvers().is_empty() {
-        node.resolver.servers = world.resolvers();
+        node.network.resolver.servers = world.resolvers();
     }
     let credentials = world.logins().iter().map(|login| match login {
         Login::Password(Password { username, password }) => {

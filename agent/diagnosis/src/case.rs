@@ -56,6 +56,20 @@ pub enum GivenCredential {
 pub struct NodeConfig {
     /// The node itself.
     pub node: Node,
+    /// Its ways to others.
+    pub network: Network,
+    /// Places from which the kubelet would offer credentials that this examination does not read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unread_credentials: Vec<String>,
+    /// What could not be seen of the node, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_checked: Vec<NotChecked>,
+}
+
+/// How this node reaches others: which way, by which names, and whom it trusts there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Network {
     /// The proxies of the environment that counts.
     pub proxy: ProxyEnv,
     /// How names are resolved.
@@ -64,12 +78,6 @@ pub struct NodeConfig {
     pub hosts: Hosts,
     /// The authorities trusted.
     pub trust: Trust,
-    /// Places from which the kubelet would offer credentials that this examination does not read.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unread_credentials: Vec<String>,
-    /// What could not be seen of the node, and why.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub not_checked: Vec<NotChecked>,
 }
 
 /// Which node this is.

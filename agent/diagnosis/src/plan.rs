@@ -5,11 +5,7 @@ mod credentials;
 use serde::{Deserialize, Serialize};
 
 use crate::authority::{Scheme, split_authority};
-use crate::case::{Case, Node, NodeConfig, NotChecked};
-use crate::config::hosts_file::Hosts;
-use crate::config::proxy_env::ProxyEnv;
-use crate::config::resolv_conf::Resolver;
-use crate::config::trust::Trust;
+use crate::case::{Case, Network, Node, NodeConfig, NotChecked};
 use crate::evidence::Role;
 use crate::platform::Platform;
 use crate::reference::Reference;
@@ -30,14 +26,8 @@ pub struct Plan {
     pub endpoints: Vec<Endpoint>,
     /// The credentials at hand, in the order in which they are offered.
     pub credentials: Vec<Credential>,
-    /// Which proxy leads to which host.
-    pub proxy: ProxyEnv,
-    /// How names are resolved.
-    pub resolver: Resolver,
-    /// The hosts file.
-    pub hosts: Hosts,
-    /// The authorities trusted.
-    pub trust: Trust,
+    /// The node's ways to them.
+    pub network: Network,
     /// Places from which the kubelet would offer credentials that are not among `credentials`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unread_credentials: Vec<String>,
@@ -96,10 +86,7 @@ pub fn plan(case: &Case, node: &NodeConfig) -> Plan {
         platform: case.platform.clone().unwrap_or_else(|| node.node.platform.clone()),
         endpoints,
         credentials,
-        proxy: node.proxy.clone(),
-        resolver: node.resolver.clone(),
-        hosts: node.hosts.clone(),
-        trust: node.trust.clone(),
+        network: node.network.clone(),
         unread_credentials,
         not_checked: node.not_checked.clone(),
     }

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use pullagent_diagnosis::case::{Case, Node, NodeConfig};
+use pullagent_diagnosis::case::{Case, Network, Node, NodeConfig};
 use pullagent_diagnosis::config::{hosts_file, proxy_env, resolv_conf, trust};
 use pullagent_diagnosis::diagnose::diagnose;
 use pullagent_diagnosis::diagnosis::{CredentialReport, Diagnosis, ImageReport};
@@ -27,10 +27,12 @@ fn full() -> Diagnosis {
     let case = Case { image: "Reg/x".into(), platform: None, credentials: Vec::new(), anonymous: false };
     let node = NodeConfig {
         node: Node { name: "n".into(), platform: platform.clone(), has_ipv4: true, has_ipv6: true },
-        proxy: proxy_env::ProxyEnv::default(),
-        resolver: resolv_conf::parse_resolv_conf("", "n", |_| None),
-        hosts: hosts_file::parse_hosts(""),
-        trust: trust::Trust::default(),
+        network: Network {
+            proxy: proxy_env::ProxyEnv::default(),
+            resolver: resolv_conf::parse_resolv_conf("", "n", |_| None),
+            hosts: hosts_file::parse_hosts(""),
+            trust: trust::Trust::default(),
+        },
         unread_credentials: vec!["/var/lib/kubelet/config.json".into()],
         not_checked: Vec::new(),
     };

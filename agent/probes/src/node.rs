@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
 use nix::ifaddrs::getifaddrs;
-use pullagent_diagnosis::case::{Node, NodeConfig, NotChecked};
+use pullagent_diagnosis::case::{Network, Node, NodeConfig, NotChecked};
 use pullagent_diagnosis::config::hosts_file::{MAX_HOSTS_FILE, parse_hosts};
 use pullagent_diagnosis::config::proxy_env::ProxyEnv;
 use pullagent_diagnosis::config::resolv_conf::parse_resolv_conf;
@@ -67,10 +67,12 @@ pub fn read_node(host_root: &Path, ours: &Environment) -> NodeConfig {
             has_ipv4,
             has_ipv6,
         },
-        proxy,
-        resolver: parse_resolv_conf(&resolv_conf, &host_name, interface_index),
-        hosts: parse_hosts(&hosts),
-        trust,
+        network: Network {
+            proxy,
+            resolver: parse_resolv_conf(&resolv_conf, &host_name, interface_index),
+            hosts: parse_hosts(&hosts),
+            trust,
+        },
         unread_credentials: unread_credentials(host_root),
         not_checked,
     }
@@ -169,9 +171,9 @@ mod tests {
         };
         let node = read_node(root.path(), &ours);
         assert_eq!(node.node.name, "n1");
-        assert_eq!(node.resolver.servers[0].to_string(), "127.0.0.9:53");
-        assert_eq!(node.hosts.lookup("registry.test").len(), 1);
-        assert!(node.proxy.https.is_some() && !format!("{node:?}").contains("u:p"));
+        assert_eq!(node.network.resolver.servers[0].to_string(), "127.0.0.9:53");
+        assert_eq!(node.network.hosts.lookup("registry.test").len(), 1);
+        assert!(node.network.proxy.https.is_some() && !format!("{node:?}").contains("u:p"));
     }
 
     #[test]

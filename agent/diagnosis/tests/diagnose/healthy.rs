@@ -1,7 +1,7 @@
 //! An examination in which everything is well: a registry, its token service and its storage.
 
 use jiff::Timestamp;
-use pullagent_diagnosis::case::{Case, Node, NodeConfig};
+use pullagent_diagnosis::case::{Case, Network, Node, NodeConfig};
 use pullagent_diagnosis::config::hosts_file::parse_hosts;
 use pullagent_diagnosis::config::proxy_env::ProxyEnv;
 use pullagent_diagnosis::config::resolv_conf::parse_resolv_conf;
@@ -30,10 +30,12 @@ pub(crate) fn config() -> NodeConfig {
         Node { name: "node-1".to_owned(), platform: "linux/amd64".parse().unwrap(), has_ipv4: true, has_ipv6: true };
     NodeConfig {
         node,
-        proxy: ProxyEnv::default(),
-        resolver: parse_resolv_conf("", "", |_| None),
-        hosts: parse_hosts(""),
-        trust: Trust::default(),
+        network: Network {
+            proxy: ProxyEnv::default(),
+            resolver: parse_resolv_conf("", "", |_| None),
+            hosts: parse_hosts(""),
+            trust: Trust::default(),
+        },
         unread_credentials: Vec::new(),
         not_checked: Vec::new(),
     }

@@ -70,7 +70,7 @@ impl Host {
         until: Instant,
     ) -> (Self, Hop, Underway) {
         let (host, port) = (origin.host().to_owned(), origin.port());
-        let route = terms.plan.proxy.route(origin.scheme.word(), &host, Some(port));
+        let route = terms.plan.network.proxy.route(origin.scheme.word(), &host, Some(port));
         let (via, decided_by, proxy) = match &route {
             Route::Direct { because } => ("direct".to_owned(), because.to_string(), None),
             Route::Proxy { url, variable } => (url.to_string(), variable.clone(), Some(url.clone())),
@@ -198,7 +198,8 @@ async fn dial(
     until: Instant,
     underway: &mut Underway,
 ) -> Option<(TcpStream, SocketAddr)> {
-    let resolution = dns::resolve(name, &terms.plan.resolver, &terms.plan.hosts, &terms.limits.until(until)).await;
+    let resolution =
+        dns::resolve(name, &terms.plan.network.resolver, &terms.plan.network.hosts, &terms.limits.until(until)).await;
     let addresses = resolution.addresses().to_vec();
     underway.resolution = Some(resolution);
     if addresses.is_empty() {

@@ -112,7 +112,7 @@ pub(super) fn tls_settings(terms: &Terms<'_>, origin: &Origin) -> Option<TlsSett
     let is_endpoint = origin.host().eq_ignore_ascii_case(terms.endpoint.host())
         && origin.port() == terms.endpoint.port(origin.scheme);
     (origin.scheme == Scheme::Https).then(|| TlsSettings {
-        trust: terms.plan.trust.clone(),
+        trust: terms.plan.network.trust.clone(),
         skip_verify: is_endpoint && terms.endpoint.skip_verify,
         alpn: true,
         ..TlsSettings::default()
