@@ -3,7 +3,12 @@
 //! What a code looks like on the wire stands in its layer; here stands what it means to a person.
 
 mod catalogue;
+mod document;
+mod kubelet_states;
 mod page;
+mod registries;
+mod row;
+mod wrap;
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,41 +17,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use catalogue::{CATALOGUE, Code};
-pub use page::{page, reference};
-
-/// Everything that is said of a code.
-#[derive(Debug)]
-pub struct Row {
-    /// The code.
-    pub code: Code,
-    /// Its stable name.
-    pub name: &'static str,
-    /// The layer it belongs to; `None` for `Unknown`.
-    pub layer: Option<Layer>,
-    /// Who can mend it.
-    pub owner: Option<Owner>,
-    /// A cause fails the pull; anything else is worth knowing.
-    pub severity: Severity,
-    /// What is the case when it holds, in one or two sentences.
-    pub meaning: &'static str,
-    /// Stable sub-codes that split owners or remedies.
-    pub details: &'static [DetailRow],
-    /// What people read when they meet it, from the kubelet, a runtime or a registry.
-    pub wordings: &'static [&'static str],
-    /// What to do, most likely first.
-    pub remedy: &'static [&'static str],
-}
-
-/// A stable sub-code.
-#[derive(Debug)]
-pub struct DetailRow {
-    /// Its name.
-    pub name: &'static str,
-    /// Who can mend it, where that differs from the code's owner.
-    pub owner: Option<Owner>,
-    /// What is the case when it holds.
-    pub meaning: &'static str,
-}
+pub use document::reference;
+pub use kubelet_states::{KubeletState, kubelet_state, kubelet_states};
+pub use page::{page, page_of_state};
+pub use registries::{REGISTRIES, RegistryHabits, habits_of};
+pub use row::{Check, DetailRow, Lookalike, Place, PlaceRemedy, Row, Saying, Speaker};
 
 /// The layers of a pull, in the order in which they can break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]

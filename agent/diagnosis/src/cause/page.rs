@@ -1,95 +1,59 @@
-//! The catalogue as text: one code's page for the terminal, and docs/causes.md.
+//! The catalogue for a terminal: one code's page, and the page of one of the kubelet's words.
 //!
 //! It only lays out what the rows say; it adds no knowledge of its own about any code.
 
+use super::kubelet_states::{BACK_OFF, kubelet_state};
+use super::row::{Place, Row, Saying};
+use super::wrap::{beside, wrap};
+use super::{Code, Owner, Severity};
 use unicode_width::UnicodeWidthStr;
-
-use super::{CATALOGUE, Code, DetailRow, Layer, Owner, Row, Severity};
-
-/// Columns of a terminal page.
-const COLUMNS: usize = 80;
-
-const HEAD: &str = "\
-# Causes and findings
-
-<!-- Generated from agent/diagnosis/src/cause/catalogue.rs by
-     `UPDATE_DOCS=1 cargo test -p pullagent-diagnosis --test docs`. Do not edit. -->
-
-A pull that fails has one cause: the earliest broken link of the chain from the image's name to the unpacked layers, \
-named so that it is clear who can mend it. Everything else that was seen is a finding. A code never changes its \
-meaning, so it can be searched for, counted and alerted on. `pullagent explain CODE` shows the same page in a terminal.
-
-`detail` splits a code where the remedy or the owner differs. HOST, REGISTRY, NAMESPACE and the like stand for your own.";
 
 /// One code's page as plain text for a terminal.
 ///
-/// Lines are at most 80 columns wide, but a literal in backticks is never broken: a command that is longer than a line
-/// can still be copied whole.
+/// Lines are at most 80 columns wide, but a command or a literal is never broken: one that is longer than a line can
+/// still be copied whole.
 pub fn page(code: Code) -> String {
     let row = code.row();
-    let mut blocks =
-        vec![row.name.to_owned(), facts(row).map(|(name, value)| format!("  {name:<6} {value}")).join("\n")];
-    blocks.push(section("What it means", &[wrap(row.meaning, "  ", "  ")]));
-    if !row.details.is_empty() {
-        let detail = |detail: &DetailRow| {
+    let facts = facts(row).map(|(name, value)| beside(name, 5, &value)).join("\n");
+    let mut page = Page(vec![format!("{}\n\n{facts}", row.name)]);
+    page.section("What it means", [wrap(row.meaning, "  ", "  ")]);
+    page.section(
+        "Details",
+        row.details.iter().map(|detail| {
             let owner = detail.owner.map(|owner| format!(" (owner: {owner})")).unwrap_or_default();
-            format!("  {}{owner}\n{}", detail.name, wrap(detail.meaning, "    ", "    "))
-        };
-        blocks.push(section("Details", &row.details.iter().map(detail).collect::<Vec<_>>()));
+            wrap(&format!("{}{owner}: {}", detail.name, detail.meaning), "  ", "    ")
+        }),
+    );
+    page.section("How it reads", sayings(row.sayings));
+    page.section("Often got wrong", row.mistakes.iter().map(|truth| wrap(truth, "  - ", "    ")));
+    page.section(
+        "How to confirm by hand",
+        row.confirm.iter().map(|check| format!("  {}\n{}", check.command, wrap(check.shows, "    ", "    "))),
+    );
+    page.section("How to fix", remedy(row));
+    page.section(
+        "Easily confused with",
+        row.confused_with.iter().map(|other| wrap(&format!("{}: {}", other.code, other.difference), "  ", "    ")),
+    );
+    if row.severity == Severity::Error {
+        page.section("After the fix", [wrap(row.after.unwrap_or(BACK_OFF), "  ", "  ")]);
     }
-    if !row.wordings.is_empty() {
-        let quote = |wording: &&str| format!("  {wording}");
-        blocks.push(section("How it reads", &row.wordings.iter().map(quote).collect::<Vec<_>>()));
-    }
-    let step = |(index, step): (usize, &&str)| wrap(step, &format!("  {}. ", index + 1), "     ");
-    blocks.push(section("What to do", &row.remedy.iter().enumerate().map(step).collect::<Vec<_>>()));
-    blocks.join("\n\n") + "\n"
+    page.text()
 }
 
-/// All codes as one Markdown document: docs/causes.md.
-pub fn reference() -> String {
-    let causes: Vec<&Row> = CATALOGUE.iter().filter(|row| row.severity == Severity::Error).collect();
-    let findings: Vec<&Row> = CATALOGUE.iter().filter(|row| row.severity != Severity::Error).collect();
-    let mut blocks = vec![HEAD.to_owned()];
-    blocks.push(format!("**Causes**: the pull fails.\n\n{}", contents(&causes)));
-    blocks.push(format!("**Findings**: worth knowing; they fail no pull.\n\n{}", contents(&findings)));
-    blocks.extend(CATALOGUE.iter().map(chapter));
-    blocks.join("\n\n") + "\n"
-}
-
-/// Links to the codes, one line a layer, in the order of the layers.
-fn contents(rows: &[&Row]) -> String {
-    let mut layers: Vec<Option<Layer>> = rows.iter().map(|row| row.layer).collect();
-    layers.sort_by_key(|layer| (layer.is_none(), *layer));
-    layers.dedup();
-    let line = |layer: Option<Layer>| {
-        let links: Vec<String> = rows.iter().filter(|row| row.layer == layer).map(|row| link(row.name)).collect();
-        format!("- {}: {}", layer.map_or_else(|| "none".to_owned(), |layer| layer.to_string()), links.join(", "))
-    };
-    layers.into_iter().map(line).collect::<Vec<_>>().join("\n")
-}
-
-/// One code as a section of the reference.
-fn chapter(row: &Row) -> String {
-    let mut blocks = vec![format!("## {}", row.name), linked(row.meaning)];
-    blocks.push(facts(row).map(|(name, value)| format!("- {name}: {value}")).join("\n"));
-    if !row.details.is_empty() {
-        let detail = |detail: &DetailRow| {
-            let owner = detail.owner.map(|owner| format!(" (owner: {owner})")).unwrap_or_default();
-            format!("- `{}`{owner}: {}", detail.name, linked(detail.meaning))
-        };
-        blocks.push(format!("Details:\n\n{}", row.details.iter().map(detail).collect::<Vec<_>>().join("\n")));
-    }
-    if !row.wordings.is_empty() {
-        blocks.push(format!("How it reads:\n\n```text\n{}\n```", row.wordings.join("\n")));
-    }
-    let step = |(index, step): (usize, &&str)| format!("{}. {}", index + 1, linked(step));
-    blocks.push(format!("What to do:\n\n{}", row.remedy.iter().enumerate().map(step).collect::<Vec<_>>().join("\n")));
-    blocks.join("\n\n")
+/// The page of one of the kubelet's own words, such as `ErrImagePull`; `None` if it is none of them.
+pub fn page_of_state(name: &str) -> Option<String> {
+    let state = kubelet_state(name)?;
+    let mut page = Page(vec![format!("{}\n\n  One of the kubelet's words, no cause.", state.name)]);
+    page.section("What it means", [wrap(state.meaning, "  ", "  ")]);
+    page.section("Where the cause stands", [wrap(state.look, "  ", "  ")]);
+    page.section("Read on", state.codes.iter().map(|code| format!("  pullagent explain {code}")));
+    page.section("After the fix", state.backs_off.then(|| wrap(BACK_OFF, "  ", "  ")));
+    Some(page.text())
 }
 
 /// What stands above the prose of every code.
-fn facts(row: &Row) -> [(&'static str, String); 3] {
+pub(super) fn facts(row: &Row) -> [(&'static str, String); 3] {
     let kind = match row.severity {
         Severity::Error => "cause (the pull fails)",
         Severity::Warning => "warning (the pull works, though less well than it should)",
@@ -112,58 +76,55 @@ const fn whose(owner: Owner) -> &'static str {
     }
 }
 
-fn section(title: &str, blocks: &[String]) -> String {
-    format!("{title}\n{}", blocks.join("\n"))
+/// The words beside who says them; what is quoted is never broken.
+fn sayings(sayings: &[Saying]) -> impl Iterator<Item = String> {
+    let width = sayings.iter().map(|saying| saying.by.to_string().width()).max().unwrap_or(0);
+    sayings.iter().flat_map(move |saying| {
+        saying.texts.iter().enumerate().map(move |(index, text)| match index {
+            0 => format!("  {:width$}  {text}", saying.by),
+            _ => format!("  {:width$}  {text}", ""),
+        })
+    })
 }
 
-fn link(name: &str) -> String {
-    format!("[{name}](#{})", name.to_lowercase())
+/// The steps, and below them what they are in one place or the other.
+fn remedy(row: &Row) -> Vec<String> {
+    let step = |(index, step): (usize, &&str)| wrap(step, &format!("  {}. ", index + 1), "     ");
+    let mut lines: Vec<String> = row.remedy.iter().enumerate().map(step).collect();
+    let name = |place: Place| place.to_string();
+    let width = row.places.iter().map(|there| name(there.place).width()).max().unwrap_or(0);
+    if !row.places.is_empty() {
+        lines.push(String::new());
+    }
+    lines.extend(row.places.iter().map(|there| beside(&name(there.place), width, there.text)));
+    lines
 }
 
-/// Turns each code that is named in backticks into a link to its section.
-fn linked(text: &str) -> String {
-    let is_code = |part: &str| CATALOGUE.iter().any(|row| row.name == part);
-    let parts = text.split('`').enumerate().map(|(index, part)| match index % 2 {
-        0 => part.to_owned(),
-        _ if is_code(part) => link(part),
-        _ => format!("`{part}`"),
-    });
-    parts.collect()
-}
+/// Sections with a blank line between them.
+struct Page(Vec<String>);
 
-/// Breaks `text` at blanks outside backticks; the first line begins with `first`, the others with `rest`.
-fn wrap(text: &str, first: &str, rest: &str) -> String {
-    let mut lines = vec![first.to_owned()];
-    let mut empty = true;
-    for word in words(text) {
-        let line = lines.last().map_or(0, |line| line.width());
-        if !empty && line + 1 + word.width() > COLUMNS {
-            lines.push(rest.to_owned());
-            empty = true;
-        }
-        if let Some(line) = lines.last_mut() {
-            if !empty {
-                line.push(' ');
-            }
-            line.push_str(word);
-            empty = false;
+impl Page {
+    /// Adds a section, unless it has nothing to say.
+    fn section(&mut self, title: &str, lines: impl IntoIterator<Item = String>) {
+        let lines: Vec<String> = lines.into_iter().collect();
+        if !lines.is_empty() {
+            self.0.push(format!("{title}\n{}", lines.join("\n")));
         }
     }
-    lines.join("\n")
-}
 
-/// The pieces between blanks, where a literal in backticks is one piece with what touches it.
-fn words(text: &str) -> impl Iterator<Item = &str> {
-    let mut literal = false;
-    text.split(move |c| {
-        literal ^= c == '`';
-        c == ' ' && !literal
-    })
+    fn text(self) -> String {
+        self.0.join("\n\n") + "\n"
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::wrap::{COLUMNS, words};
+    use super::super::{CATALOGUE, kubelet_states};
     use super::*;
+
+    /// A person reads a page in two screens.
+    const LINES: usize = 80;
 
     #[test]
     fn a_page_is_understood_without_colour() {
@@ -171,29 +132,49 @@ mod tests {
     }
 
     #[test]
+    fn the_kubelets_word_is_explained_as_no_cause() {
+        insta::assert_snapshot!(page_of_state("ImagePullBackOff").unwrap());
+        assert_eq!(page_of_state("imagepullbackoff"), page_of_state("ImagePullBackOff"));
+        assert_eq!(page_of_state("TagNotFound"), None);
+    }
+
+    #[test]
+    fn a_page_is_at_most_two_screens_long() {
+        for row in CATALOGUE {
+            let lines = page(row.code).lines().count();
+            assert!(lines <= LINES, "{} has {lines} lines", row.name);
+        }
+    }
+
+    #[test]
     fn no_line_is_wider_than_a_terminal_unless_it_is_one_literal() {
-        for row in CATALOGUE {
-            for line in page(row.code).lines().filter(|line| line.width() > COLUMNS) {
+        let check = |name: &str, page: &str, quoted: &dyn Fn(&str) -> bool| {
+            for line in page.lines().filter(|line| line.width() > COLUMNS && !quoted(line.trim_start())) {
                 let words: Vec<&str> = words(line.trim_start()).collect();
-                assert!(matches!(words[..], [literal] if literal.contains('`')), "{}: {line}", row.name);
+                assert!(matches!(words[..], [literal] if literal.contains('`')), "{name}: {line}");
             }
-        }
-    }
-
-    #[test]
-    fn every_literal_is_closed() {
+        };
         for row in CATALOGUE {
-            let details = row.details.iter().map(|detail| detail.meaning);
-            for text in row.remedy.iter().copied().chain([row.meaning]).chain(details) {
-                assert!(text.matches('`').count().is_multiple_of(2), "{}: {text}", row.name);
-                assert!(text.ends_with('.') && !text.contains("  "), "{}: {text}", row.name);
-            }
+            let is_command = |line: &str| row.confirm.iter().any(|check| check.command == line);
+            let is_saying = |line: &str| row.wordings.iter().any(|wording| line.ends_with(wording));
+            check(row.name, &page(row.code), &|line| is_command(line) || is_saying(line));
+        }
+        for state in kubelet_states() {
+            check(state.name, &page_of_state(state.name).unwrap(), &|_| false);
         }
     }
 
     #[test]
-    fn a_code_named_in_a_text_becomes_a_link() {
-        assert_eq!(linked("see `TagNotFound` and `tag`"), "see [TagNotFound](#tagnotfound) and `tag`");
-        assert_eq!(linked("`PullTagNotFound`"), "`PullTagNotFound`");
+    fn no_section_is_empty() {
+        let titles = ["What it means", "How to fix", "After the fix"];
+        for row in CATALOGUE {
+            let page = page(row.code);
+            for block in page.split("\n\n").filter(|block| !block.starts_with(' ')).skip(1) {
+                assert!(block.lines().count() > 1, "{}: {block}", row.name);
+                assert!(block.lines().all(|line| !line.trim().is_empty()), "{}: {block}", row.name);
+            }
+            let wanted = if row.severity == Severity::Error { &titles[..] } else { &titles[..2] };
+            assert!(wanted.iter().all(|title| page.contains(&format!("\n\n{title}\n"))), "{}", row.name);
+        }
     }
 }
