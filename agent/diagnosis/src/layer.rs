@@ -4,8 +4,10 @@
 pub mod credentials;
 pub mod dns;
 pub mod limits;
+pub mod node;
 pub mod proxy;
 pub mod reference;
 pub mod registry;
 pub mod tls;
 pub mod transport;
+pub(crate) mod wordings;

@@ -12,6 +12,7 @@ pub mod evidence;
 pub mod finding;
 pub mod layer;
 pub mod manifest;
+pub mod message;
 pub mod plan;
 pub mod platform;
 pub mod reference;

@@ -2,6 +2,7 @@
 //!
 //! Every form is without a final line break, and free of characters that steer a terminal.
 
+mod explained;
 mod json;
 mod layout;
 mod markdown;
@@ -21,7 +22,9 @@ use std::str::FromStr;
 use crate::authority::{Scheme, split_authority};
 use crate::diagnosis::{Diagnosis, Verdict};
 
+pub use explained::render_explained;
 pub use json::schema;
+pub(crate) use json::schema_of;
 
 /// The forms of a report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

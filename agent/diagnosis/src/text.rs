@@ -36,6 +36,11 @@ pub fn duration_in_words(seconds: u64) -> String {
     }
 }
 
+/// Whether a character is seen, or is a blank, and does nothing else.
+pub(crate) fn is_visible(c: char) -> bool {
+    !is_hidden(c)
+}
+
 /// Characters that act on the text around them instead of being seen.
 fn is_hidden(c: char) -> bool {
     c.is_control()

@@ -1,4 +1,4 @@
-//! docs/report.schema.json is the schema of the types, and holds for what they print.
+//! docs/report.schema.json and docs/explain.schema.json are the schemas of the types, and hold for what they print.
 #![expect(clippy::unwrap_used, reason = "a value written out in a test parses")]
 #![expect(clippy::disallowed_methods, reason = "the documents are files")]
 
@@ -17,6 +17,7 @@ use pullagent_diagnosis::layer::proxy::{ProxyEvidence, ProxyOutcome};
 use pullagent_diagnosis::layer::registry::{HttpEvidence, HttpOutcome, RateLimit};
 use pullagent_diagnosis::layer::tls::{CertificateFacts, CertificateFault, TlsEvidence, TlsOutcome};
 use pullagent_diagnosis::layer::transport::{AddressEvidence, ConnectEvidence, ConnectOutcome, StreamFailure};
+use pullagent_diagnosis::message;
 use pullagent_diagnosis::plan::plan;
 use pullagent_diagnosis::report;
 use serde_json::Value;
@@ -108,9 +109,15 @@ fn full() -> Diagnosis {
 }
 
 #[test]
-fn the_schema_in_docs_is_that_of_the_types() {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/report.schema.json");
-    let schema = format!("{}\n", serde_json::to_string_pretty(&report::schema()).unwrap());
+fn the_schemas_in_docs_are_those_of_the_types() {
+    check_schema("report.schema.json", &report::schema());
+    check_schema("explain.schema.json", &message::schema());
+}
+
+#[track_caller]
+fn check_schema(name: &str, schema: &Value) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(name);
+    let schema = format!("{}\n", serde_json::to_string_pretty(schema).unwrap());
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, &schema).unwrap();
@@ -118,7 +125,7 @@ fn the_schema_in_docs_is_that_of_the_types() {
     let in_docs = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         in_docs == schema,
-        "docs/report.schema.json is not that of the types; write it anew with\n    \
+        "docs/{name} is not that of the types; write it anew with\n    \
          UPDATE_DOCS=1 cargo test -p pullagent-diagnosis --test schema"
     );
 }
@@ -154,6 +161,23 @@ fn every_key_is_in_camel_case_and_in_the_schema() {
         assert!(camel, "{key}");
         assert!(known.contains(&key), "{key} is not in the schema");
     }
+}
+
+#[test]
+fn an_explanation_reads_back_and_has_no_null_but_the_cause() {
+    let text = "Failed to pull image \"a.b/c:1\": initializing source docker://a.b/c:1: (Mirrors also failed: [m.b/c:1: \
+        pinging container registry m.b: EOF]): a.b/c:1: reading manifest 1 in a.b/c: denied: requested access to the \
+        resource is denied";
+    let explained = message::classify(text).remove(0);
+    let line = serde_json::to_string(&explained).unwrap();
+    assert_eq!(serde_json::from_str::<message::Explained>(&line).unwrap(), explained);
+    assert!(nulls(&serde_json::to_value(&explained).unwrap(), "").is_empty());
+    assert_eq!(nulls(&serde_json::to_value(message::nothing_found()).unwrap(), ""), ["/cause"]);
+    let mut keys = Vec::new();
+    let mut known = Vec::new();
+    collect_keys(&serde_json::to_value(&explained).unwrap(), &mut keys);
+    collect_keys(&message::schema(), &mut known);
+    assert!(keys.iter().all(|key| known.contains(key)), "{keys:?}");
 }
 
 /// The paths of every null.

@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 
 use pullagent_diagnosis::config::go_url::GoUrl;
 use pullagent_diagnosis::config::proxy_env::{ProxyEnv, Route};
+use pullagent_diagnosis::message::classify;
 use pullagent_diagnosis::reference::Reference;
 use serde_json::{Value, json};
 
 type Check = fn(&Value) -> Result<(), String>;
 
-const KINDS: &[(&str, Check)] = &[("noproxy", noproxy), ("parse", parse)];
+const KINDS: &[(&str, Check)] = &[("noproxy", noproxy), ("parse", parse), ("pull-errors", pull_error)];
 
 /// A file or folder of vectors, and the kind of its rows; `None`: every row names its own.
 const SOURCES: &[(&str, Option<&str>)] = &[
@@ -49,6 +50,37 @@ fn noproxy(row: &Value) -> Result<(), String> {
     compare(row, &got)
 }
 
+/// The cause is right on every row; what the row allows as well counts. Host and image are compared where the row's value
+/// stands in the message.
+fn pull_error(row: &Value) -> Result<(), String> {
+    let message = text(row, "message")?;
+    let explained = classify(message);
+    let first = explained.first().ok_or("nothing found")?;
+    let cause = first.cause.as_ref().ok_or("no cause")?;
+    let wanted = text(row, "cause")?;
+    let also = row.get("also").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    if !also.chain([wanted]).any(|code| code == cause.code.name()) {
+        return Err(format!("got {}, expected {wanted}: {}", cause.code, cause.summary));
+    }
+    if explained.len() > 1 {
+        return Err(format!("{} failures instead of one", explained.len()));
+    }
+    let named = |key| text(row, key).ok().filter(|value| !value.is_empty() && message.contains(value));
+    if let Some(host) = named("host").filter(|host| cause.host.as_deref() != Some(host)) {
+        return Err(format!("host {:?}, expected {host}", cause.host));
+    }
+    // Rows that name an image without its digest mean the same image.
+    let is_same = |image: &str, wanted: &str| {
+        image == wanted || image.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('@'))
+    };
+    if let Some(wanted) =
+        named("image").filter(|wanted| !first.image.as_deref().is_some_and(|image| is_same(image, wanted)))
+    {
+        return Err(format!("image {:?}, expected {wanted}", first.image));
+    }
+    Ok(())
+}
+
 fn text<'row>(row: &'row Value, key: &str) -> Result<&'row str, String> {
     row.get(key).and_then(Value::as_str).ok_or_else(|| format!("the row has no text `{key}`"))
 }
@@ -65,6 +97,8 @@ fn compare(row: &Value, got: &Value) -> Result<(), String> {
 struct Tally {
     /// By kind: rows that passed, all rows.
     kinds: BTreeMap<String, (usize, usize)>,
+    /// By kind and the label of its rows: rows that passed, all rows.
+    labels: BTreeMap<(String, String), (usize, usize)>,
     failures: Vec<String>,
 }
 
@@ -110,7 +144,13 @@ impl Tally {
         let (passed, all) = self.kinds.entry(kind.to_owned()).or_default();
         *all += 1;
         let Some((_, check)) = KINDS.iter().find(|(known, _)| *known == kind) else { return };
-        match check(&row) {
+        let result = check(&row);
+        if let Some(label) = row.get("cause").and_then(Value::as_str) {
+            let (passed, all) = self.labels.entry((kind.to_owned(), label.to_owned())).or_default();
+            *all += 1;
+            *passed += usize::from(result.is_ok());
+        }
+        match result {
             Ok(()) => *passed += 1,
             Err(error) => {
                 let name = ["id", "image", "glob", "input"].iter().find_map(|key| row.get(key)?.as_str());
@@ -130,7 +170,9 @@ impl Tally {
                 format!("{kind}: not known to this version, {all} rows skipped")
             }
         });
-        kinds.chain(self.failures.iter().cloned()).collect::<Vec<_>>().join("\n")
+        let incomplete = self.labels.iter().filter(|(_, (passed, all))| passed < all);
+        let labels = incomplete.map(|((kind, label), (passed, all))| format!("{kind} {label} {passed}/{all}"));
+        kinds.chain(labels).chain(self.failures.iter().cloned()).collect::<Vec<_>>().join("\n")
     }
 }
 

@@ -1,5 +1,7 @@
 //! Who asks: what a 401 or 403 says of a login, or of the want of one.
 
+pub(crate) mod wordings;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 mod finding;
 mod walk;
+pub(crate) mod wordings;
 
 pub use finding::{degraded, finding};
 pub use walk::{Walk, candidate_names, decide};

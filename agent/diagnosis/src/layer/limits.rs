@@ -1,5 +1,7 @@
 //! Limits of how often: the registry's, and the kubelet's own.
 
+pub(crate) mod wordings;
+
 use crate::cause::Code;
 use crate::evidence::{Exchange, Hop, Identity};
 use crate::finding::Finding;

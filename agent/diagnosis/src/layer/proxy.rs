@@ -1,6 +1,7 @@
 //! The proxy between the node and a host: what it answered to CONNECT, and which cause that is.
 
 mod finding;
+pub(crate) mod wordings;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;

@@ -1,5 +1,7 @@
 //! The image's name: what it can be wrong about.
 
+pub(crate) mod wordings;
+
 use crate::cause::{Code, Confidence};
 use crate::evidence::{Exchange, Hop, Question, TagsEvidence};
 use crate::finding::Finding;

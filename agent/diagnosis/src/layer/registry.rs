@@ -4,6 +4,7 @@ mod answer;
 mod challenge;
 mod content;
 mod finding;
+pub(crate) mod wordings;
 
 pub use answer::{Answer, HttpEvidence, HttpOutcome, RateLimit, RegistryError, Response};
 pub use challenge::{Challenge, parse_challenges};

@@ -1,6 +1,7 @@
 //! TLS: what the handshake and Go's certificate checks said, and which cause that is.
 
 mod finding;
+pub(crate) mod wordings;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;

@@ -1,6 +1,7 @@
 //! TCP: what each address said to a connection, how an open stream can break, and which cause that is.
 
 mod finding;
+pub(crate) mod wordings;
 
 use std::net::IpAddr;
 

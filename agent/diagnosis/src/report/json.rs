@@ -1,14 +1,16 @@
-//! The report for programs: one line of JSON, and its schema.
+//! A report or an explanation for programs: one line of JSON, and its schema.
 
+use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::diagnosis::Diagnosis;
 
-/// The report on one line.
-#[expect(clippy::expect_used, reason = "a diagnosis is plain data with text for keys: there is nothing to fail")]
-pub(super) fn render(diagnosis: &Diagnosis) -> String {
-    escape_hidden(serde_json::to_string(diagnosis).expect("plain data serialises"))
+/// The report, or the explanation, on one line.
+#[expect(clippy::expect_used, reason = "it is plain data with text for keys: there is nothing to fail")]
+pub(super) fn render<T: Serialize>(plain: &T) -> String {
+    escape_hidden(serde_json::to_string(plain).expect("plain data serialises"))
 }
 
 /// Characters that act on a terminal, written as escapes: JSON lets them stand in a string as they are, and nowhere
@@ -31,8 +33,13 @@ fn escape_hidden(json: String) -> String {
 
 /// The JSON schema of the report.
 pub fn schema() -> Value {
+    schema_of::<Diagnosis>()
+}
+
+/// The JSON schema of what `T` prints.
+pub(crate) fn schema_of<T: JsonSchema>() -> Value {
     let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
-    let mut schema = generator.into_root_schema_for::<Diagnosis>().to_value();
+    let mut schema = generator.into_root_schema_for::<T>().to_value();
     forbid_null(&mut schema);
     schema
 }

@@ -284,7 +284,7 @@ impl Screen {
 
 /// A command on lines that a shell takes as they are: each but the last ends in a backslash. A word that no line
 /// holds goes on in the first column, where a shell joins it again.
-fn command_lines(command: &str, indent: usize, room: usize) -> Vec<String> {
+pub(super) fn command_lines(command: &str, indent: usize, room: usize) -> Vec<String> {
     const JOINT: usize = 2;
     let longest = command.split(' ').map(width).max().unwrap_or(0);
     let indent = if indent + 2 + longest + JOINT <= room { indent } else { 2 };
