@@ -132,6 +132,8 @@ async fn wrong_usage_ends_with_2_and_says_what_is_wrong() {
     check(&["probe", "--platform", "linux", "a.b/c"], "os/arch").await;
     check(&["probe", "-o", "yaml", "a.b/c"], "text").await;
     check(&["explain", "TagNotFond"], "TagNotFound").await;
+    check(&["explain", "-f", "/does/not/exist"], "/does/not/exist").await;
+    check(&["explain", "-o", "ticket", "x y"], "json").await;
 }
 
 #[tokio::test]
@@ -140,6 +142,45 @@ async fn a_code_is_explained_offline() {
     assert_eq!(ran.code, 0);
     assert!(ran.out.contains("TagNotFound") && ran.out.contains("image"), "{}", ran.out);
     assert_eq!(run(&["explain", "PullTagNotFound"], "").await.out, ran.out);
+}
+
+#[tokio::test]
+async fn a_text_is_explained_from_arguments_a_file_and_standard_input() {
+    let text = "Failed to pull image \"reg.io/team/app:9\": reading manifest 9 in reg.io/team/app: manifest unknown";
+    let short = "reg.io/team/app:9\tTagNotFound\treg.io\n";
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("job.log");
+    std::fs::write(&path, [text.as_bytes(), b"\n\xff\xfe"].concat()).expect("a file");
+    let path = path.to_str().expect("a path that is text");
+    let words: Vec<&str> = ["explain", "-o", "short"].into_iter().chain(text.split(' ')).collect();
+    let piped: [(&[&str], &str); 5] = [
+        (&["explain", "-o", "short", text], ""),
+        (&["explain", "-o", "short", "-f", path], ""),
+        (&["explain", "-o", "short", "-"], text),
+        (&["explain", "-o", "short"], text),
+        (&words, ""),
+    ];
+    for (arguments, stdin) in piped {
+        let ran = run(arguments, stdin).await;
+        assert_eq!((ran.out.as_str(), ran.code), (short, 0), "{arguments:?}: {}", ran.err);
+    }
+    let ran = run(&["explain", "-o", "json"], text).await;
+    let json: serde_json::Value = serde_json::from_str(&ran.out).expect("one line of JSON");
+    assert_eq!((&json["schema"], &json["cause"]["code"]), (&"pullagent.dev/explain/v1".into(), &"TagNotFound".into()));
+}
+
+#[tokio::test]
+async fn what_is_not_explained_ends_with_3() {
+    for stdin in ["", "hello world", "Error: ErrImagePull", "\0\u{1}\u{2}"] {
+        let ran = run(&["explain"], stdin).await;
+        assert_eq!((ran.code, ran.err.as_str()), (3, ""), "{stdin}");
+    }
+    let ran = run(&["explain", "ImagePullBackOff"], "").await;
+    assert_eq!(ran.code, 3);
+    assert!(ran.out.contains("Failed to pull image"), "{}", ran.out);
+    let ran = run(&["explain", "-o", "json"], "").await;
+    let json: serde_json::Value = serde_json::from_str(&ran.out).expect("one line of JSON");
+    assert!(json["cause"].is_null() && ran.code == 3);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The command line: every command, flag and word of help.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -96,16 +97,33 @@ pub(crate) enum FailOn {
     Degraded,
 }
 
-/// Explain a cause: what it means, how it reads elsewhere, and what to do
+/// Explain a pasted text, or a cause code: what it means and what to do, offline
+///
+/// Finds the failed pulls in events, logs, `kubectl describe`, YAML or JSON, and names for each the one cause, the host
+/// and the fix. Nothing is asked and nothing is sent.
 #[derive(Debug, Args)]
 #[command(after_help = "\
+Exit status:
+  0  explained                       2  wrong usage, or own trouble
+  3  no failed pull was found, or none whose cause the text tells
+
 Examples:
   pullagent explain TagNotFound
-  pullagent explain PullTagNotFound     as the reason of an event")]
+  pullagent explain 'Failed to pull image \"nginx:9.99\": manifest unknown'
+  kubectl describe pod web-0 | pullagent explain
+  pullagent explain -f job.log -o json")]
 pub(crate) struct ExplainArguments {
-    /// The code, or the reason of an event
-    #[arg(value_name = "CODE")]
-    pub(crate) code: String,
+    /// A text, a code or the reason of an event; `-` or nothing reads standard input
+    #[arg(value_name = "TEXT|CODE")]
+    pub(crate) text: Vec<OsString>,
+
+    /// Read the text from a file
+    #[arg(short, long, value_name = "FILE", conflicts_with = "text")]
+    pub(crate) file: Option<PathBuf>,
+
+    /// How to report: text, short or json; the page of a code is always text
+    #[arg(short, long, value_name = "FORMAT", default_value_t = Format::Text)]
+    pub(crate) output: Format,
 }
 
 /// A time such as `10s` or `1m 30s`: more than nothing, and at most ten minutes.
