@@ -105,7 +105,7 @@ fn checked(word: &str) -> Option<String> {
 pub(super) fn requested(authority: &str, path: &str, mirror_of: Option<&str>) -> Option<Image> {
     let (name, what) = path.strip_prefix("/v2/")?.split_once("/manifests/")?;
     let registry = match mirror_of.unwrap_or(authority) {
-        "registry-1.docker.io" => "docker.io",
+        "registry-1.docker.io" | "index.docker.io" => "docker.io",
         other => other,
     };
     let separator = if what.contains(':') { '@' } else { ':' };

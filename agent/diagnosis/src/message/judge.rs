@@ -54,6 +54,7 @@ struct Candidate {
 /// Everything found in one attempt.
 struct Attempt<'text> {
     text: &'text str,
+    start: usize,
     end: usize,
     stages: Vec<(usize, Stage)>,
     endpoints: Vec<Endpoint>,
@@ -67,7 +68,7 @@ struct Attempt<'text> {
 /// What the part `range` of `text` says; `None` if no wording or status is in it.
 pub(super) fn judge(text: &str, hits: &[Hit], range: &Range<usize>) -> Option<Judgement> {
     let within = |hit: &&Hit| hit.start >= range.start && hit.end <= range.end;
-    let mut attempt = Attempt::new(text, range.end);
+    let mut attempt = Attempt::new(text, range);
     let mut invalid = Vec::new();
     let mut partial: Vec<(u16, u8, usize)> = Vec::new();
     for hit in hits.iter().filter(within) {
@@ -95,10 +96,11 @@ pub(super) fn judge(text: &str, hits: &[Hit], range: &Range<usize>) -> Option<Ju
 }
 
 impl<'text> Attempt<'text> {
-    fn new(text: &'text str, end: usize) -> Self {
+    fn new(text: &'text str, range: &Range<usize>) -> Self {
         Self {
             text,
-            end,
+            start: range.start,
+            end: range.end,
             stages: Vec::new(),
             endpoints: Vec::new(),
             statuses: Vec::new(),
@@ -163,11 +165,18 @@ impl<'text> Attempt<'text> {
             if self.statuses.is_empty() {
                 self.offer(SPECIFIC, plain(Code::NotARegistry, Confidence::Certain), words);
             }
-        } else if self.has_frame || self.endpoints.iter().any(|e| matches!(e.named, Named::Request { .. })) {
-            self.offer(STATUS - 5, plain(Code::NotARegistry, Confidence::Likely), words);
         } else {
-            self.offer(BODY, plain(Code::SecretMalformed, Confidence::Likely), words);
+            self.offer(STATUS - 5, plain(Code::SecretMalformed, Confidence::Likely), words);
         }
+    }
+
+    /// Whether the JSON that these words complain of came from a registry: a runtime speaks, and not of its logins.
+    fn is_answer_of_a_registry(&self, words: &Range<usize>) -> bool {
+        let is_json =
+            self.text[words.clone()].to_ascii_lowercase().contains("json") || self.text[words.clone()].contains('\'');
+        let asked = self.has_frame || self.endpoints.iter().any(|e| matches!(e.named, Named::Request { .. }));
+        let before = &self.text[self.start..words.start];
+        is_json && asked && !before.contains("getting username and password: ") && !before.contains("auth.json")
     }
 
     /// What the proxy said to CONNECT stands behind the URL, without a number.
@@ -230,10 +239,14 @@ impl<'text> Attempt<'text> {
     fn judgement(mut self) -> Option<Judgement> {
         let Candidate { mut meaning, rank, words } = self.best.take()?;
         let stage = self.stage_at(words.end);
+        if meaning.code == Code::SecretMalformed && rank <= BODY && self.is_answer_of_a_registry(&words) {
+            meaning = Meaning { code: Code::NotARegistry, also: &[Code::ContentCorrupt], ..meaning };
+        }
         self.mind_the_look_up(&mut meaning, words.start);
         self.mind_the_stage(&mut meaning, rank, stage);
         if meaning.code == Code::ConnectionTimeout && meaning.detail.is_none() {
-            let dial = self.text[..words.start].rfind(" tcp ").map(|at| self.text[..at].ends_with("dial"));
+            let before = &self.text[self.start..words.start];
+            let dial = before.rfind(" tcp ").map(|at| before[..at].ends_with("dial"));
             meaning.detail = dial.map(|is_dial| if is_dial { "connect" } else { "headers" });
         }
         let mut judgement = Judgement {

@@ -6,6 +6,10 @@ use std::ops::Range;
 
 use super::line::{Joint, Line};
 
+/// A line longer than this is cut into records at its blanks, one twice as long anywhere: what a record takes to read
+/// grows faster than its length.
+const LONGEST: usize = 16 * 1024;
+
 /// A readable view of a part of the input.
 #[derive(Debug, Default)]
 pub(super) struct View {
@@ -88,6 +92,7 @@ impl View {
     fn push_line(&mut self, line: &[u8], base: usize) -> bool {
         let mut at = 0;
         while let Some(&byte) = line.get(at) {
+            self.break_within(byte, base + at);
             match byte {
                 b'\\' => {
                     let slashes = line[at..].iter().take_while(|b| **b == b'\\').count();
@@ -114,6 +119,15 @@ impl View {
             }
         }
         false
+    }
+
+    /// JSON on one line is many records, and no line is one record without end.
+    fn break_within(&mut self, byte: u8, at: usize) {
+        let length = self.text.len() - self.breaks.last().map_or(0, |last| last.at);
+        let is_next_object = byte == b'{' && (self.text.ends_with("},") || self.text.ends_with("}, "));
+        if is_next_object || length > LONGEST && (byte == b' ' || length > 2 * LONGEST) {
+            self.push_break(true, at);
+        }
     }
 
     /// Undoes one escape of JSON, YAML, Go's `%q` or several of them at once; the place behind it.

@@ -47,7 +47,11 @@ pub(super) fn read(text: &str, record: &Record<'_>, is_loose: bool) -> Option<Re
     if marks().any(|mark| *mark == Mark::NotAPull) {
         return None;
     }
-    let is_failure = marks().any(|mark| *mark == Mark::Failure || is_of_pulls(mark));
+    // A runtime that speaks of a request has failed at it, even if nothing it says is known.
+    let is_spoken = |hit: &Hit| hit.marks().iter().any(|mark| matches!(mark, Mark::Runtime(_))) && hit.is(Mark::Pull);
+    let spoken = hits().find(|hit| is_spoken(hit)).map(|hit| hit.end);
+    let has_asked = spoken.is_some_and(|end| hits().any(|hit| hit.start >= end && hit.is(Mark::Url)));
+    let is_failure = has_asked || marks().any(|mark| *mark == Mark::Failure || is_of_pulls(mark));
     let images = || hits().filter_map(|hit| image::named(text, hit));
     let context = || {
         // A key of YAML, or the word of a command: not a word in the middle of a sentence.
@@ -72,7 +76,12 @@ pub(super) fn read(text: &str, record: &Record<'_>, is_loose: bool) -> Option<Re
         Mark::Wording(row, _) => wording(*row).is_some_and(|w| w.code == crate::cause::Code::SecretNotFound),
         _ => false,
     };
+    // The `"image"` of the same JSON object is better than none.
     let image = images().filter(|image| image.rank < 8).min_by_key(|image| image.rank).or(path);
+    let image = image.or_else(|| {
+        let quoted = hits().find(|hit| hit.is(Mark::Context) && text[..hit.end].ends_with(['"', '\'']))?;
+        image::named(text, quoted)
+    });
     Some(Reading::Failure(Box::new(Told {
         runtime: marks().find_map(|mark| if let Mark::Runtime(runtime) = mark { Some(*runtime) } else { None }),
         is_of_one_endpoint: marks().any(|mark| *mark == Mark::NextHost),

@@ -77,6 +77,8 @@ pub(crate) const WORDINGS: &[Wording] = &[
     says(CONTENT - 4, &["permission_denied"], AccessDenied),
     says(BODY, &["access forbidden"], AccessDenied),
     says(BODY, &["installation not allowed to"], AccessDenied),
+    // Harbor, of an image with known vulnerabilities.
+    says(SPECIFIC, &["cannot be pulled due to configured policy"], AccessDenied).of_pulls(),
     says(SPECIFIC + 5, &["client with ip"], AccessDenied).detail("sourceAddress"),
     says(SPECIFIC + 5, &["aka.ms/acr/firewall"], AccessDenied).detail("sourceAddress"),
     says(SPECIFIC, &["is not allowed access"], AccessDenied).detail("sourceAddress"),
@@ -119,5 +121,5 @@ pub(crate) const WORDINGS: &[Wording] = &[
     says(BODY, &["acr-credential-provider"], CredentialProviderFailed).of_pulls(),
     says(BODY, &["auth-provider-gcp"], CredentialProviderFailed).of_pulls(),
     says(BODY, &["docker-credential-"], CredentialProviderFailed).of_pulls(),
-    says(STATUS + 5, &["failed to get credentials"], CredentialProviderFailed).likely(),
+    says(SPECIFIC, &["failed to get credentials"], CredentialProviderFailed).likely(),
 ];

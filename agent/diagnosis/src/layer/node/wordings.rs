@@ -49,6 +49,7 @@ pub(crate) const WORDINGS: &[Wording] = &[
     says(SPECIFIC, &["/certs.d/", "permission denied"], RuntimeConfigInvalid),
     says(CONTENT, &["net/url: invalid"], RuntimeConfigInvalid).likely(),
     says(CONTENT, &["invalid control character in url"], RuntimeConfigInvalid).likely(),
+    says(CONTENT, &["missing ']' in host"], RuntimeConfigInvalid).likely(),
     says(CONTENT, &["in url cannot contain colon"], RuntimeConfigInvalid).likely(),
     says(STATUS, &["registries.conf"], RuntimeConfigInvalid).likely(),
     // It has the content and nowhere to put it.
@@ -83,6 +84,7 @@ pub(crate) const WORDINGS: &[Wording] = &[
     // It flowed and stopped, or somebody ended it.
     says(SPECIFIC, &["cancel pulling image"], PullStalled).of_pulls(),
     says(SPECIFIC, &["no progress in"], PullStalled),
+    says(SPECIFIC, &["no progress for"], PullStalled),
     says(SPECIFIC, &["pull progress timeout"], PullStalled).of_pulls(),
     says(SPECIFIC, &["progress timeout exceeded"], PullStalled),
     says(CONTENT, &["ref ", " locked for "], PullStalled),

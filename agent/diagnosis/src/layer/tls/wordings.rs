@@ -56,5 +56,5 @@ pub(crate) const WORDINGS: &[Wording] = &[
     says(SPECIFIC + 3, &["speaking plain http to an ssl-enabled"], PlaintextRegistry),
     says(SPECIFIC + 2, &["malformed http response \"\\x15"], PlaintextRegistry),
     says(CONTENT, &["wrong version number"], PlaintextRegistry).likely(),
-    says(BODY + 6, &["malformed http response"], NotARegistry).likely(),
+    says(BODY + 6, &["malformed http "], NotARegistry).likely(),
 ];

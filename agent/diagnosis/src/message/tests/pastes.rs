@@ -99,3 +99,25 @@ fn a_binary_has_no_failures() {
         (0..200_000_u32).map(|i| u8::try_from(i.wrapping_mul(2_654_435_761) >> 24).unwrap_or(0)).collect();
     assert!(classify(bytes).is_empty());
 }
+
+#[test]
+fn json_on_one_line_holds_several_failures() {
+    let pod = |image: &str| {
+        format!(
+            r#"{{"image":"{image}","state":{{"waiting":{{"message":"Back-off pulling image \"{image}\": ErrImagePull: reading manifest 1 in x.io/y: manifest unknown","reason":"ImagePullBackOff"}}}}}}"#
+        )
+    };
+    let images: Vec<String> = (0..700).map(|n| format!("reg.io/team/app-{n}:1")).collect();
+    let text = format!("[{}]", images.iter().map(|image| pod(image)).collect::<Vec<_>>().join(","));
+    let got: Vec<_> = all(&text).into_iter().filter_map(|(_, _, image)| image).collect();
+    assert_eq!(got, images);
+}
+
+#[test]
+fn a_line_without_end_is_read_in_time() {
+    for piece in
+        ["https://a.b/v2/ 403 ", "Get\"https://x", "unexpected status ", "lookup a: ", ": [rpc error, rpc error"]
+    {
+        classify(piece.repeat(200_000 / piece.len()));
+    }
+}
