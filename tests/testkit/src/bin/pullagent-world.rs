@@ -1,5 +1,6 @@
 //! Starts the world of one scenario file, for trying things by hand and for benchmarks: `pullagent-world FILE ROOT`
-//! writes the node's root to ROOT, prints the image, and serves until its standard input ends.
+//! writes the node's root to ROOT, prints the image, the runtime's environment and the expected code as one line of
+//! JSON, and serves until its standard input ends.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -24,7 +25,12 @@ async fn serve() -> Result<(), Box<dyn std::error::Error>> {
     let [file, root] = paths.as_slice() else { return Err("usage: pullagent-world FILE ROOT".into()) };
     let world = World::load(file).await?;
     world.write_root(root)?;
-    writeln!(std::io::stdout(), "{}", world.image())?;
+    let described = serde_json::json!({
+        "image": world.image(),
+        "env": world.env(),
+        "code": world.expect().code,
+    });
+    writeln!(std::io::stdout(), "{described}")?;
     // Nothing is expected but the end.
     let mut stdin = tokio::io::stdin();
     while stdin.read(&mut [0; 64]).await? > 0 {}
