@@ -105,7 +105,9 @@ fn read(text: &[u8], is_loose: bool) -> Failures {
         let hits = phrases::find(&view.text);
         for record in record::records(&view, &hits) {
             if let Some(reading) = reading::read(&view.text, &record, is_loose) {
-                let words = redact::quote(&view.text[record.range.clone()]);
+                // Only what cannot be told is quoted.
+                let words =
+                    if reading.is_told() { String::new() } else { redact::quote(&view.text[record.range.clone()]) };
                 failures.add(reading, view.in_input(&record.range), words);
             }
         }

@@ -25,7 +25,7 @@ pub(super) struct Failure {
     pub(super) runtime: Option<Runtime>,
     /// The cause; `None` as long as none is told.
     pub(super) judgement: Option<Judgement>,
-    /// The words that decided, or all of what was said.
+    /// What was said, where no cause is told.
     pub(super) words: String,
     pub(super) others: Vec<(Kind, Judgement)>,
     /// Where it is told, in bytes of the input.

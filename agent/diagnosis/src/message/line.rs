@@ -170,9 +170,22 @@ fn ends_in_status(line: &[u8]) -> bool {
 /// The keys of JSON that is printed over several lines.
 const KEYS: &[&str] = &["image", "imageID", "message", "reason", "name", "state", "waiting", "ready", "type", "kind"];
 
+/// The first bytes of all beginnings: most lines begin with none of them.
+const FIRST: [bool; 256] = {
+    let mut first = [false; 256];
+    let mut index = 0;
+    while index < BEGINNINGS.len() {
+        first[BEGINNINGS[index].as_bytes()[0] as usize] = true;
+        index += 1;
+    }
+    first
+};
+
 fn begins_something(line: &[u8]) -> bool {
     let line = &line[..line.len().min(64)];
-    BEGINNINGS.iter().any(|known| line.starts_with(known.as_bytes())) || is_json_key(line) || is_dated(line)
+    let Some(first) = line.first() else { return false };
+    let is_known = || BEGINNINGS.iter().any(|known| line.starts_with(known.as_bytes()));
+    FIRST[usize::from(*first)] && is_known() || line.len() > 3 && (is_json_key(line) || is_dated(line))
 }
 
 fn is_json_key(line: &[u8]) -> bool {

@@ -15,6 +15,16 @@ pub(super) enum Reading {
     Failure(Box<Told>),
 }
 
+impl Reading {
+    /// Whether there is nothing in it that would have to be quoted.
+    pub(super) fn is_told(&self) -> bool {
+        match self {
+            Self::Context(_) => true,
+            Self::Failure(told) => told.attempts.counts.is_some(),
+        }
+    }
+}
+
 /// What is told of a failed pull.
 #[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is told or not, whatever the others are")]

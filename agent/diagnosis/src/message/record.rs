@@ -34,11 +34,14 @@ pub(super) fn records<'hits>(view: &View, hits: &'hits [Hit]) -> Vec<Record<'hit
         if goes_on && line_end.at - start < LONGEST {
             continue;
         }
-        records.push(Record { range: start..line_end.at, hits: &hits[first..next] });
+        if first < next {
+            records.push(Record { range: start..line_end.at, hits: &hits[first..next] });
+        }
         (start, first, is_of_a_pull, spans_to) = (line_end.at + 1, next, false, 0);
     }
-    records.push(Record { range: start..view.text.len(), hits: &hits[first..] });
-    records.retain(|record| !record.hits.is_empty());
+    if first < hits.len() {
+        records.push(Record { range: start..view.text.len(), hits: &hits[first..] });
+    }
     records
 }
 
