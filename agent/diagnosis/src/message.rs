@@ -79,11 +79,23 @@ pub struct Span {
 /// the text, whatever its length.
 pub fn classify(text: impl AsRef<[u8]>) -> Vec<Explained> {
     let text = text.as_ref();
-    let mut failures = read(text, false);
-    if failures.is_empty() && text.len() <= SHORT {
-        failures = read(text, true);
+    let mut failures = read(text, Guess::None).finish();
+    // A short text is worth another look: as one that was wrapped at no usual width, and as one that is nothing but the
+    // innermost error.
+    if text.len() <= SHORT {
+        for guess in [Guess::Wrapped, Guess::Loose] {
+            if failures.iter().any(|failure| failure.judgement.is_some())
+                || guess == Guess::Loose && !failures.is_empty()
+            {
+                break;
+            }
+            let guessed = read(text, guess).finish();
+            if guessed.iter().any(|failure| failure.judgement.is_some()) {
+                failures = guessed;
+            }
+        }
     }
-    failures.finish().iter().map(explain::explain).collect()
+    failures.iter().map(explain::explain).collect()
 }
 
 /// What is said of a text that tells of no failed pull.
@@ -96,15 +108,25 @@ pub fn schema() -> serde_json::Value {
     crate::report::schema_of::<Explained>()
 }
 
-fn read(text: &[u8], is_loose: bool) -> Failures {
+/// What is taken for granted of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Guess {
+    None,
+    /// Lines that may go on were broken in the middle of a word.
+    Wrapped,
+    /// It is about a pull, though no word says so.
+    Loose,
+}
+
+fn read(text: &[u8], guess: Guess) -> Failures {
     let mut failures = Failures::default();
     let mut start = 0;
     while start < text.len() {
         let end = window_end(text, start);
-        let view = View::of(&text[start..end], start);
+        let view = View::of(&text[start..end], start, guess == Guess::Wrapped);
         let hits = phrases::find(&view.text);
         for record in record::records(&view, &hits) {
-            if let Some(reading) = reading::read(&view.text, &record, is_loose) {
+            if let Some(reading) = reading::read(&view.text, &record, guess == Guess::Loose) {
                 // Only what cannot be told is quoted.
                 let words =
                     if reading.is_told() { String::new() } else { redact::quote(&view.text[record.range.clone()]) };

@@ -48,11 +48,6 @@ pub(super) struct Failures {
 }
 
 impl Failures {
-    /// Whether none was found.
-    pub(super) fn is_empty(&self) -> bool {
-        self.list.is_empty()
-    }
-
     /// Takes in what one record says.
     pub(super) fn add(&mut self, reading: Reading, place: Range<usize>, words: String) {
         match reading {

@@ -63,6 +63,11 @@ impl Line {
         }
     }
 
+    /// Whether the next line may be the rest of this one at all.
+    pub(super) fn may_be_wrapped(&self, next: &Self) -> bool {
+        !next.begins && !next.is_blank && self.width >= NARROWEST
+    }
+
     /// What stands between this line and the next one. `wrapped_at`: the width of the lines before, if they were
     /// wrapped.
     pub(super) fn joint(&self, next: &Self, wrapped_at: Option<usize>) -> Joint {
@@ -75,7 +80,8 @@ impl Line {
         if self.width >= NARROWEST && (same || last) {
             return Joint::Wrapped;
         }
-        if self.is_open || next.indent > self.indent || self.width >= LONG && next.goes_on {
+        let is_below = next.indent > self.indent || next.indent > 0 && next.indent == self.indent;
+        if self.is_open || is_below || self.width >= LONG && next.goes_on {
             return Joint::Perhaps;
         }
         Joint::Apart

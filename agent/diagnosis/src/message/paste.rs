@@ -31,8 +31,9 @@ pub(super) struct Break {
 }
 
 impl View {
-    /// The view of `input`, which begins at byte `base` of the whole.
-    pub(super) fn of(input: &[u8], base: usize) -> Self {
+    /// The view of `input`, which begins at byte `base` of the whole. With `is_wrapped` lines that may go on do so in the
+    /// middle of a word.
+    pub(super) fn of(input: &[u8], base: usize, is_wrapped: bool) -> Self {
         let mut view = Self { text: String::with_capacity(input.len()), ..Self::default() };
         let mut start = 0;
         let mut wrapped_at = None;
@@ -40,7 +41,10 @@ impl View {
         while start < input.len() {
             let ends_in_backslash = view.push_line(&input[line.content.clone()], base + line.content.start);
             let next = Line::at(input, line.next);
-            let joint = line.joint(&next, wrapped_at);
+            let joint = match line.joint(&next, wrapped_at) {
+                _ if is_wrapped && line.may_be_wrapped(&next) => Joint::Wrapped,
+                joint => joint,
+            };
             wrapped_at = (joint == Joint::Wrapped).then_some(line.width);
             match joint {
                 _ if line.next >= input.len() => {}
@@ -206,7 +210,7 @@ mod tests {
 
     #[track_caller]
     fn check(input: &str, text: &str) {
-        assert_eq!(View::of(input.as_bytes(), 0).text, text);
+        assert_eq!(View::of(input.as_bytes(), 0, false).text, text);
     }
 
     #[test]
@@ -225,14 +229,14 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_text_are_marked() {
-        let view = View::of(b"a\xff\x00b\xc3", 0);
+        let view = View::of(b"a\xff\x00b\xc3", 0, false);
         assert_eq!(view.text, "a? b?");
     }
 
     #[test]
     fn a_part_of_the_view_leads_back_to_its_bytes() {
         let input = "x\n  \x1b[1mpull \\\"app\\\" failed\x1b[0m";
-        let view = View::of(input.as_bytes(), 100);
+        let view = View::of(input.as_bytes(), 100, false);
         let at = view.text.find("\"app\"").unwrap();
         let range = view.in_input(&(at..at + 5));
         assert_eq!(&input[range.start - 100..range.end - 100], "\"app\\\"");
@@ -241,7 +245,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_part_lies_within_the_input(input in proptest::collection::vec(any::<u8>(), 0..400)) {
-            let view = View::of(&input, 7);
+            let view = View::of(&input, 7, false);
             prop_assert!(!view.text.chars().any(char::is_control));
             prop_assert!(!view.text.contains("  "));
             for (at, _) in view.text.char_indices() {

@@ -215,6 +215,8 @@ const FRAMES: &[(&str, &[Mark])] = &[
     // Registries asked by hand
     ("/v2/", &[Pull]),
     ("/v1/_ping", &[Pull]),
+    ("/v1/repositories/", &[Pull]),
+    ("/v1/images/", &[Pull]),
     ("{\"errors\":[{\"code\"", &[Pull]),
     ("\"errors\": [", &[Pull]),
     // Hosts

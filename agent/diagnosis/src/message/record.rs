@@ -52,7 +52,7 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, wanted: &[&str]) {
-        let view = View::of(text.as_bytes(), 0);
+        let view = View::of(text.as_bytes(), 0, false);
         let hits = find(&view.text);
         let got: Vec<&str> = records(&view, &hits).iter().map(|r| &view.text[r.range.clone()]).collect();
         assert_eq!(got, wanted);

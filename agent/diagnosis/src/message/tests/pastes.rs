@@ -121,3 +121,12 @@ fn a_line_without_end_is_read_in_time() {
         classify(piece.repeat(200_000 / piece.len()));
     }
 }
+
+#[test]
+fn a_text_that_was_wrapped_at_any_width_is_read() {
+    let text = "Failed to pull image \"reg.io/a/b:1\": pinging container registry reg.io: Get \"https://reg.io/v2/\": http: server gave HTTP response to HTTPS client";
+    for at in [57, 73, 91, 117, 129] {
+        let wrapped = format!("{}\n{}", &text[..at], &text[at..]);
+        assert_eq!(all(&wrapped), [(Code::PlaintextRegistry, None, Some("reg.io/a/b:1".to_owned()))], "{wrapped}");
+    }
+}
