@@ -98,6 +98,11 @@ pub fn classify(text: impl AsRef<[u8]>) -> Vec<Explained> {
     failures.iter().map(explain::explain).collect()
 }
 
+/// What a code alone says.
+pub fn of_code(code: Code) -> Explained {
+    explain::of_code(code)
+}
+
 /// What is said of a text that tells of no failed pull.
 pub fn nothing_found() -> Explained {
     explain::nothing_found()

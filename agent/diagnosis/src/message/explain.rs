@@ -60,6 +60,16 @@ pub(super) fn explain(failure: &Failure) -> Explained {
     }
 }
 
+/// What a code alone says: the catalogue's words, of no image and no host.
+pub(super) fn of_code(code: Code) -> Explained {
+    Explained {
+        cause: Some(Finding::new(code, code.row().meaning).to_cause()),
+        remedy: from_the_catalogue(code),
+        next: Vec::new(),
+        ..nothing_found()
+    }
+}
+
 pub(super) fn nothing_found() -> Explained {
     let tell = |text: &str, command: &[&str]| Finding::new(Code::Unknown, "").run(text, command).remedy;
     Explained {

@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 
 use anyhow::{Context, bail};
-use pullagent_diagnosis::cause::{Code, page};
-use pullagent_diagnosis::message::{Explained, classify};
-use pullagent_diagnosis::report::render_explained;
+use pullagent_diagnosis::cause::{Code, page, page_of_state};
+use pullagent_diagnosis::message::{Explained, classify, of_code};
+use pullagent_diagnosis::report::{Format, render_explained};
 
 use crate::cli::ExplainArguments;
 use crate::terminal;
@@ -22,10 +22,9 @@ pub(crate) fn run(arguments: &ExplainArguments) -> anyhow::Result<u8> {
     let words: Vec<_> = arguments.text.iter().map(|word| word.to_string_lossy()).collect();
     let text = words.join(" ");
     if arguments.file.is_none()
-        && let Some(shown) = code_page(&text)?
+        && let Some(code) = word(&text, arguments.output)?
     {
-        terminal::print(&shown)?;
-        return Ok(0);
+        return Ok(code);
     }
     let text = match &arguments.file {
         Some(path) if path.as_os_str() != "-" => {
@@ -41,25 +40,31 @@ pub(crate) fn run(arguments: &ExplainArguments) -> anyhow::Result<u8> {
         }
     };
     let explained = classify(text);
-    let Some(shown) = render_explained(arguments.output, &explained, &terminal::style(0)) else {
-        bail!("an explanation has no form `{}`: it is one of text, short, json", arguments.output);
-    };
+    let shown = shown(arguments.output, &explained)?;
     if !shown.is_empty() {
         terminal::print(&format!("{shown}\n"))?;
     }
     Ok(if explained.iter().any(is_told) { 0 } else { UNTOLD })
 }
 
-/// The page, if the text is nothing but a code.
-fn code_page(text: &str) -> anyhow::Result<Option<String>> {
+/// Explains a lone word: a code, or one of the kubelet's own, which names no cause. `None` for any other text.
+fn word(text: &str, format: Format) -> anyhow::Result<Option<u8>> {
     let is_word = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let is_camel_case = is_word && text.starts_with(|c: char| c.is_ascii_uppercase());
-    match text.parse::<Code>() {
-        Ok(code) => Ok(Some(page(code))),
-        // The kubelet's own states, `ErrImagePull` and the like, look like codes and are texts.
-        Err(error) if is_camel_case && classify(text).is_empty() => Err(error.into()),
-        Err(_) => Ok(None),
-    }
+    let (shown, exit) = match (text.parse::<Code>(), page_of_state(text)) {
+        (Ok(code), _) if format == Format::Text => (page(code), 0),
+        (Ok(code), _) => (shown(format, &[of_code(code)])? + "\n", 0),
+        (Err(_), Some(state)) if format == Format::Text => (state, UNTOLD),
+        (Err(error), None) if is_camel_case && classify(text).is_empty() => return Err(error.into()),
+        (Err(_), _) => return Ok(None),
+    };
+    terminal::print(&shown)?;
+    Ok(Some(exit))
+}
+
+fn shown(format: Format, explained: &[Explained]) -> anyhow::Result<String> {
+    render_explained(format, explained, &terminal::style(0))
+        .with_context(|| format!("an explanation has no form `{format}`: it is one of text, short, json"))
 }
 
 fn is_told(explained: &Explained) -> bool {
