@@ -126,6 +126,8 @@ const FRAMES: &[(&str, &[Mark])] = &[
     ("fetch oauth token", &[Pull, Mark::Runtime(Containerd), Mark::Stage(Stage::LoginToken)]),
     ("fetch token", &[Pull, Mark::Stage(Stage::Token)]),
     ("unexpected status", &[Pull, Mark::Status]),
+    ("pulling from host ", &[Pull, Mark::Host, Mark::Runtime(Containerd), Mark::Stage(Stage::Manifest)]),
+    ("failed with status code", &[Pull, Mark::Status]),
     ("failed to copy", &[Pull, Mark::Runtime(Containerd), Mark::Stage(Stage::Blob)]),
     ("httpreadseeker", &[Pull, Mark::Runtime(Containerd), Mark::Stage(Stage::Blob)]),
     ("could not fetch content descriptor", &[Pull, Mark::Runtime(Containerd)]),

@@ -69,6 +69,7 @@ pub(crate) const WORDINGS: &[Wording] = &[
     says(CONTENT, &["unexpected media type"], UnsupportedManifest).also(&[NotARegistry]),
     says(CONTENT, &["unknown media type"], UnsupportedManifest),
     says(DECISIVE, &["missing private key needed for decryption"], UnsupportedManifest),
+    says(DECISIVE, &["failed to get stream processor for "], UnsupportedManifest),
     says(SPECIFIC, &["decrypting layer"], UnsupportedManifest),
     says(SPECIFIC, &["no suitable key unwrapper"], UnsupportedManifest),
     says(SPECIFIC, &["no suitable key found for decrypting"], UnsupportedManifest),

@@ -145,6 +145,11 @@ fn what_the_registry_answers() {
             Code::RegistryUnavailable,
         ),
         ("unexpected status code [manifests 1.4]: 403 Forbidden", Code::AccessDenied),
+        // 1.6, where the registry asks for a login that nobody has.
+        (
+            "pulling from host reg.corp.io:5000 failed with status code [manifests 1.4]: 401 Unauthorized",
+            Code::CredentialsMissing,
+        ),
         ("unexpected status code [manifests 1.4]: 429 Too Many Requests", Code::RateLimited),
         (
             "unexpected status code https://reg.corp.io:5000/v2/team/app/manifests/1.4: 503 Service Unavailable",
@@ -238,6 +243,7 @@ fn what_happens_behind_the_manifest() {
         (format!("failed to unpack image on snapshotter overlayfs: unexpected media type text/html for {layer}: not found"), Code::NotARegistry, HOST),
         ("media type \"application/vnd.docker.distribution.manifest.v1+prettyjws\" is no longer supported since containerd v2.1, please rebuild the image".to_owned(), Code::UnsupportedManifest, HOST),
         ("schema 1 image manifests are no longer supported: invalid argument".to_owned(), Code::UnsupportedManifest, HOST),
+        ("failed to extract layer sha256:aa: failed to get stream processor for application/vnd.oci.image.layer.v1.tar+gzip+encrypted: exec: \"ctd-decoder\": executable file not found in $PATH: unknown".to_owned(), Code::UnsupportedManifest, HOST),
         (format!("ref layer-{layer} locked for 30.1s (since 2025-01-01): unavailable"), Code::PullStalled, HOST),
         ("rejecting 5242881 byte manifest: size too large".to_owned(), Code::UnsupportedManifest, HOST),
         ("image verifier bindir blocked pull of reg.corp.io:5000/team/app:1.4 with digest sha256:0 for reason: no".to_owned(), Code::PolicyRejected, HOST),
