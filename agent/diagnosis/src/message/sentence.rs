@@ -2,7 +2,7 @@
 
 use super::explain::{Facts, from_the_catalogue};
 use super::judge::Role;
-use crate::cause::Code;
+use crate::cause::{Code, Layer};
 use crate::finding::{Finding, Remedy};
 
 /// The cause in one sentence, and what to do about it: first what fits this host and image, then the catalogue's.
@@ -57,8 +57,11 @@ pub(super) fn finding(facts: &Facts<'_>) -> Finding {
         }
         _ => {}
     }
-    if facts.failure.is_gitlab {
-        finding = finding.fix(GITLAB);
+    let is_of_logins = facts.code.row().layer == Some(Layer::Credentials);
+    if facts.failure.is_gitlab && is_of_logins {
+        // Before the general ways to hand over a login, which a build pod's owner does not have.
+        let gitlab = Remedy { text: GITLAB.to_owned(), command: None };
+        finding.remedy.insert(finding.remedy.len().min(1), gitlab);
     }
     finding.remedy.extend(from_the_catalogue(facts.code));
     finding
