@@ -24,6 +24,10 @@ const IMAGE_TYPES: &[&str] = &[
 /// How many entries of an index, or layers of a manifest, are kept.
 const MAX_ENTRIES: usize = 512;
 
+/// How many further places of a layer are kept, and how long each may be, in bytes.
+const MAX_URLS: usize = 4;
+const MAX_URL: usize = 2048;
+
 /// What the bytes of a manifest say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
@@ -74,9 +78,9 @@ pub struct Descriptor {
     /// Its platform, in an index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
-    /// True when the registry does not hold it and the URLs in the manifest name where it is.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub foreign: bool,
+    /// Where else it is held; containerd asks there first. They may be signed, so they are not part of a saved report.
+    #[serde(skip)]
+    pub urls: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -100,7 +104,7 @@ struct WireDescriptor {
     #[serde(default)]
     size: u64,
     platform: Option<WirePlatform>,
-    urls: Option<Vec<serde::de::IgnoredAny>>,
+    urls: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -117,7 +121,7 @@ impl From<WireDescriptor> for Descriptor {
     fn from(wire: WireDescriptor) -> Self {
         let short = |text: &str| crate::text::clean(text, 160);
         Self {
-            foreign: wire.urls.is_some_and(|u| !u.is_empty()) || wire.media_type.contains(".foreign."),
+            urls: wire.urls.unwrap_or_default().into_iter().filter(|url| url.len() <= MAX_URL).take(MAX_URLS).collect(),
             media_type: short(&wire.media_type),
             digest: short(&wire.digest),
             size: wire.size,
@@ -254,11 +258,11 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_layer_is_marked() {
+    fn a_layer_that_is_held_elsewhere_says_where() {
         let body = r#"{"config":{"digest":"sha256:a","size":2},"layers":[{"digest":"sha256:b","size":3,"urls":["https://x/"]}]}"#;
         let manifest = parse_manifest(body.as_bytes(), "", &node());
         let Manifest::Image { layers, .. } = &manifest else { panic!("{manifest:?}") };
-        assert!(layers[0].foreign);
+        assert_eq!(layers[0].urls, ["https://x/"]);
         assert_eq!(manifest.bytes(), Some(5));
     }
 

@@ -93,7 +93,13 @@ fn asked(hop: usize, question: Question, authorized: bool, response: Response) -
 }
 
 pub(crate) fn descriptor(media_type: &str, digest: &str) -> Descriptor {
-    Descriptor { media_type: media_type.to_owned(), digest: digest.to_owned(), size: 1, platform: None, foreign: false }
+    Descriptor {
+        media_type: media_type.to_owned(),
+        digest: digest.to_owned(),
+        size: 1,
+        platform: None,
+        urls: Vec::new(),
+    }
 }
 
 pub(crate) fn evidence() -> Evidence {

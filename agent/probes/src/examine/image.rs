@@ -3,12 +3,14 @@
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use pullagent_diagnosis::evidence::{ImageEvidence, Question};
+use pullagent_diagnosis::evidence::{ImageEvidence, Question, Role};
 use pullagent_diagnosis::layer::registry::Answer;
 use pullagent_diagnosis::manifest::{
     ACCEPT, Descriptor, MAX_MANIFEST_BYTES, Manifest, parse_config_platform, parse_manifest,
 };
 use sha2::{Digest, Sha256, Sha512};
+
+use url::Url;
 
 use super::ask::{Query, Told, ask};
 use super::login::{Found, is_digest};
@@ -114,32 +116,37 @@ async fn examine_config(site: &Site<'_>, found: &Found, config: &Descriptor) {
 /// Asks for a byte of each layer, each digest once: whatever holds it must hand it out.
 async fn examine_layers(site: &Site<'_>, found: &Found, layers: Vec<Descriptor>) {
     let mut seen = std::collections::BTreeSet::new();
-    let (foreign, own): (Vec<_>, Vec<_>) =
-        layers.into_iter().filter(|l| seen.insert(l.digest.clone())).partition(|l| l.foreign);
-    if !foreign.is_empty() {
+    let layers: Vec<_> = layers.into_iter().filter(|l| seen.insert(l.digest.clone())).collect();
+    if layers.len() > MAX_LAYERS {
         site.not_checked(
-            format!("{} foreign layers", foreign.len()),
-            "they are held elsewhere, by the URLs in the manifest",
-        );
-    }
-    if own.len() > MAX_LAYERS {
-        site.not_checked(
-            format!("{} more layers", own.len() - MAX_LAYERS),
+            format!("{} more layers", layers.len() - MAX_LAYERS),
             format!("{MAX_LAYERS} of them are asked for"),
         );
     }
-    stream::iter(own.into_iter().take(MAX_LAYERS))
-        .for_each_concurrent(AT_ONCE, |layer| async move {
-            let question = Question::Blob { digest: layer.digest.clone() };
-            let mut query = blob_query(site, found, &layer, question.clone());
-            query.first_byte = true;
-            let mut told = ask(site, query).await;
-            if let Some(why) = size_problem(&told, &layer) {
-                told.answer = Answer::Corrupt { why };
-            }
-            site.record(told.hop, question, found.identity, told.authorized, told.answer, told.ms);
-        })
+    stream::iter(layers.into_iter().take(MAX_LAYERS))
+        .for_each_concurrent(AT_ONCE, |layer| async move { examine_layer(site, found, &layer).await })
         .await;
+}
+
+/// Asks for a byte of a layer where containerd would: at the URLs in the manifest, of which only a 404 leads on
+/// (`core/remotes/docker/fetcher.go` `Fetch`), then at the registry.
+async fn examine_layer(site: &Site<'_>, found: &Found, layer: &Descriptor) {
+    let question = Question::Blob { digest: layer.digest.clone() };
+    let is_web = |url: &Url| matches!(url.scheme(), "http" | "https");
+    let elsewhere = layer.urls.iter().filter_map(|url| Url::parse(url).ok()).filter(is_web);
+    let elsewhere = elsewhere.map(|url| Query::get(question.clone(), url, Role::Blob, site.terms.deadline));
+    for mut query in elsewhere.chain([blob_query(site, found, layer, question.clone())]) {
+        query.first_byte = true;
+        let leads_on = query.role == Role::Blob;
+        let mut told = ask(site, query).await;
+        if leads_on && told.status() == Some(404) {
+            continue;
+        }
+        if let Some(why) = size_problem(&told, layer) {
+            told.answer = Answer::Corrupt { why };
+        }
+        return site.record(told.hop, question, found.identity, told.authorized, told.answer, told.ms);
+    }
 }
 
 fn blob_query<'q>(site: &Site<'_>, found: &'q Found, blob: &Descriptor, question: Question) -> Query<'q> {
