@@ -1,8 +1,8 @@
 //! The cause behind any pasted text: events, logs, status, a registry's own words. Offline, pure and total.
 //!
-//! The way of a text: [`paste`] makes it readable, [`record`] finds its events and log entries, [`phrases`] finds every
-//! known phrase in one pass, [`reading`] says what a record tells, [`judge`] decides between wordings, [`failures`]
-//! joins what belongs to one failure, [`explain`] says it to a person. The wordings stand beside their layers.
+//! The way of a text: `paste` makes it readable, `record` finds its events and log entries, `phrases` finds every
+//! known phrase in one pass, `reading` says what a record tells, `judge` decides between wordings, `failures`
+//! joins what belongs to one failure, `explain` says it to a person. The wordings stand beside their layers.
 
 mod attempts;
 mod endpoint;
