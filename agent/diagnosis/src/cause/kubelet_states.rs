@@ -48,7 +48,7 @@ static STATES: &[KubeletState] = &[
         name: "ImagePullBackOff",
         meaning: "It is no cause: an earlier pull failed, and the kubelet waits before the next one, 10 seconds at \
             first and doubling to five minutes. The wait goes on after the cause is mended.",
-        look: "As for `ErrImagePull`: it is the same failure, older. From 1.32 on the waiting container's message \
+        look: "The event `Failed to pull image` of the same pod: it is the same failure, older. From 1.32 on the waiting container's message \
             repeats it; events live for an hour only.",
         codes: &[],
         backs_off: true,
