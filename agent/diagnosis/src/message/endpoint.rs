@@ -26,8 +26,12 @@ pub(super) enum Named {
     Request {
         /// Its path without query.
         path: String,
-        /// The registry that it is a mirror of (containerd's `ns`).
+        /// Whether it went to a mirror (containerd's `ns`).
+        is_mirror: bool,
+        /// The registry that it is a mirror of, unless containerd (2.1 on) blots it out.
         mirror_of: Option<String>,
+        /// Whether it went without TLS.
+        is_plain: bool,
         /// Whether the URL is in quotes, as Go writes it since 1.14.
         is_quoted: bool,
     },
@@ -79,7 +83,13 @@ fn request(text: &str, hit: &Hit) -> Option<Endpoint> {
     let (path, query) = tail.split_once('?').unwrap_or((tail, ""));
     let mirror_of = query.split('&').find_map(|pair| pair.strip_prefix("ns="));
     let mirror_of = mirror_of.map(|host| host.replace("%3A", ":").replace("%3a", ":"));
-    let named = Named::Request { path: path.to_owned(), mirror_of: mirror_of.filter(|host| is_host(host)), is_quoted };
+    let named = Named::Request {
+        path: path.to_owned(),
+        is_mirror: mirror_of.is_some(),
+        mirror_of: mirror_of.filter(|host| is_host(host)),
+        is_plain: text[hit.start..hit.end].eq_ignore_ascii_case("http://"),
+        is_quoted,
+    };
     is_host(authority).then(|| Endpoint { at: hit.start, end, host: authority.to_owned(), named })
 }
 

@@ -205,7 +205,12 @@ impl<'text> Attempt<'text> {
 
     fn read_statuses(&mut self) {
         for (status, words) in std::mem::take(&mut self.statuses) {
-            if let Some(meaning) = status::meaning(status, self.stage_at(words.end), self.has_web_page) {
+            if let Some(mut meaning) = status::meaning(status, self.stage_at(words.end), self.has_web_page) {
+                let is_plain = |e: &Endpoint| matches!(e.named, Named::Request { is_plain: true, .. });
+                if status == 400 && self.request_before(words.end).is_some_and(is_plain) {
+                    // So web servers answer plain HTTP on their HTTPS port.
+                    (meaning.code, meaning.also) = (Code::PlaintextRegistry, &[Code::NotARegistry]);
+                }
                 self.offer(STATUS, meaning, words.clone());
             }
             self.statuses.push((status, words));
@@ -291,6 +296,10 @@ impl<'text> Attempt<'text> {
     }
 
     fn mind_the_stage(&self, meaning: &mut Meaning, rank: u8, stage: Stage) {
+        // A token service's URL comes from the registry, not from the node's configuration.
+        if meaning.code == Code::RuntimeConfigInvalid && is_token(stage) && meaning.also.contains(&Code::NotARegistry) {
+            *meaning = Meaning { code: Code::NotARegistry, also: &[], ..*meaning };
+        }
         let is_refusal = matches!(meaning.code, Code::CredentialsMissing | Code::AccessDenied);
         let is_missing = matches!(meaning.code, Code::TagNotFound | Code::RepositoryNotFound);
         if rank >= SPECIFIC || meaning.detail == Some("sourceAddress") || !(is_refusal || is_missing) {
@@ -346,7 +355,7 @@ impl<'text> Attempt<'text> {
         judgement.host = Some(endpoint.host.clone());
         judgement.role = match (&endpoint.named, stage) {
             (_, stage) if is_token(stage) => Role::Token,
-            (Named::Request { mirror_of: Some(_), .. }, _) => Role::Mirror,
+            (Named::Request { is_mirror: true, .. }, _) => Role::Mirror,
             (Named::Request { path, .. }, Stage::Blob) if !path.starts_with("/v2/") => Role::Storage,
             _ => Role::Registry,
         };

@@ -30,7 +30,10 @@ pub(super) fn meaning(status: u16, stage: Stage, has_web_page: bool) -> Option<M
         401 if stage == Stage::LoginToken => certain(Code::CredentialsRejected),
         401 if stage == Stage::Token => also(Code::CredentialsRejected, None, &[Code::CredentialsMissing]),
         401 if is_token => certain(Code::CredentialsMissing),
-        401 => also(Code::CredentialsMissing, Some("notFoundOrPrivate"), &[Code::AccessDenied]),
+        401 => {
+            const ALSO: &[Code] = &[Code::AccessDenied, Code::CredentialsRejected];
+            also(Code::CredentialsMissing, Some("notFoundOrPrivate"), ALSO)
+        }
         403 if stage == Stage::LoginToken => also(Code::AccessDenied, None, &[Code::CredentialsRejected]),
         402 | 403 | 412 => also(Code::AccessDenied, None, &[Code::CredentialsMissing]),
         404 | 410 if is_token || stage == Stage::Ping => also(Code::NotARegistry, None, &[]),

@@ -65,6 +65,18 @@ pub(crate) const WORDINGS: &[Wording] = &[
     says(BODY + 3, &["invalid authorization token"], CredentialsRejected).likely(),
     says(BODY + 2, &[": not authorized"], CredentialsRejected).likely(),
     says(BODY + 2, &["401 not authorized"], CredentialsRejected).likely(),
+    // containerd 1.7 and later say `no basic auth credentials` without a login. Quay asks for none by name.
+    says(STATUS + 1, &["unexpected status from head request to ", ": 401 unauthorized"], CredentialsRejected)
+        .also(&[CredentialsMissing, AccessDenied])
+        .of_pulls(),
+    says(
+        STATUS + 2,
+        &["unexpected status from head request to https://quay.io/", ": 401 unauthorized"],
+        CredentialsMissing,
+    )
+    .detail(HIDDEN)
+    .also(&[AccessDenied])
+    .of_pulls(),
     says(GENERAL + 4, &["denied: denied"], CredentialsRejected).also(&[CredentialsMissing, AccessDenied]),
     // The login is right and may not pull this.
     says(SPECIFIC + 3, &["is not authorized to perform"], AccessDenied),

@@ -24,6 +24,8 @@ pub(crate) const WORDINGS: &[Wording] = &[
     says(SPECIFIC, &["no answer from dns server"], DnsServerFailure),
     says(CONTENT, &["lookup ", ": try again"], DnsServerFailure),
     says(CONTENT, &["servfail"], DnsServerFailure),
+    // The node's own packet filter drops what goes to the name server.
+    says(CONTENT, &["write udp ", "operation not permitted"], DnsServerFailure),
     says(SPECIFIC, &[":53: i/o timeout"], DnsTimeout),
     says(CONTENT, &["resolving timed out"], DnsTimeout),
 ];

@@ -33,6 +33,8 @@ pub(crate) const WORDINGS: &[Wording] = &[
     // It is there and cannot use its own configuration.
     says(DECISIVE, &["unable to load ca cert"], RuntimeConfigInvalid).of_pulls(),
     says(DECISIVE, &["unable to read ca cert"], RuntimeConfigInvalid).of_pulls(),
+    says(DECISIVE, &["unable to read cert file"], RuntimeConfigInvalid).of_pulls(),
+    says(DECISIVE, &["unable to read key file"], RuntimeConfigInvalid).of_pulls(),
     says(DECISIVE, &["load x509 key pair"], RuntimeConfigInvalid).of_pulls(),
     says(DECISIVE, &["when `config_path` is provided"], RuntimeConfigInvalid).of_pulls(),
     says(SPECIFIC + 6, &["for client certificate"], RuntimeConfigInvalid),

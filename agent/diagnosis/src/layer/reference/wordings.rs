@@ -27,6 +27,8 @@ pub(crate) const WORDINGS: &[Wording] = &[
     says(SPECIFIC, &["invalid checksum digest"], InvalidReference),
     says(SPECIFIC, &["unsupported digest algorithm"], InvalidReference),
     says(SPECIFIC, &["invalid tag format"], InvalidReference),
+    // A port that no port can be: the runtime takes the name, Go does not dial it.
+    says(SPECIFIC, &["dial tcp: address ", ": invalid port"], InvalidReference),
     says(BODY, &["invalidimagename"], InvalidReference).of_pulls(),
     // containers/image pkg/shortnames; podman words it a little differently.
     says(DECISIVE, &["short name mode is enforcing"], InvalidReference).detail("shortName").of_pulls(),
@@ -50,6 +52,8 @@ pub(crate) const WORDINGS: &[Wording] = &[
     says(DECISIVE, &["is no longer supported since containerd"], UnsupportedManifest).of_pulls(),
     says(DECISIVE, &["schema 1 image manifests are no longer supported"], UnsupportedManifest).of_pulls(),
     says(DECISIVE, &["schema 1 support"], UnsupportedManifest),
+    // containerd 1.x, which converts schema 1, of one that nobody signed.
+    says(CONTENT, &["failed to pull and unpack image", ": no signatures"], UnsupportedManifest),
     says(DECISIVE, &["docker image format v1"], UnsupportedManifest).of_pulls(),
     says(SPECIFIC, &["distribution.manifest.v1+prettyjws"], UnsupportedManifest).of_pulls(),
     says(SPECIFIC, &["distribution.manifest.v1+json"], UnsupportedManifest).of_pulls(),

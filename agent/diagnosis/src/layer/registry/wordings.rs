@@ -4,6 +4,7 @@
 
 use crate::cause::Code::{
     BlobUnavailable, ContentCorrupt, DigestNotFound, NotARegistry, RegistryUnavailable, RuntimeConfigInvalid,
+    UnsupportedManifest,
 };
 use crate::layer::wordings::{BODY, CONTENT, DECISIVE, GENERAL, SPECIFIC, STATUS, WRAPPER, Wording, says};
 
@@ -25,8 +26,8 @@ pub(crate) const WORDINGS: &[Wording] = &[
     says(SPECIFIC, &["no token in response"], NotARegistry),
     says(SPECIFIC, &["mismatched image rootfs and manifest layers"], NotARegistry).also(&[ContentCorrupt]).of_pulls(),
     says(SPECIFIC, &["stopped after 10 redirects"], NotARegistry),
-    says(BODY + 5, &["decoding bearer token"], NotARegistry).of_pulls(),
-    says(BODY + 5, &["unable to decode token response"], NotARegistry).of_pulls(),
+    says(BODY + 7, &["decoding bearer token"], NotARegistry).of_pulls(),
+    says(BODY + 7, &["unable to decode token response"], NotARegistry).of_pulls(),
     says(BODY + 5, &["error unmarshalling content"], NotARegistry),
     says(BODY, &["missing or invalid docker-content-digest"], NotARegistry).likely(),
     says(WRAPPER, &["text/html"], NotARegistry).likely(),
@@ -37,24 +38,31 @@ pub(crate) const WORDINGS: &[Wording] = &[
     says(SPECIFIC, &["blob_unknown"], BlobUnavailable).of_pulls(),
     says(SPECIFIC, &["blob not found"], BlobUnavailable),
     says(
-        CONTENT + 3,
+        CONTENT + 4,
         &["could not fetch content descriptor", "image.manifest.", "from remote: not found"],
         DigestNotFound,
     )
     .of_pulls(),
     says(
-        CONTENT + 3,
+        CONTENT + 4,
         &["could not fetch content descriptor", "image.index.", "from remote: not found"],
         DigestNotFound,
     )
     .of_pulls(),
     says(
-        CONTENT + 3,
+        CONTENT + 4,
         &["could not fetch content descriptor", "distribution.manifest.", "from remote: not found"],
         DigestNotFound,
     )
     .of_pulls(),
-    says(CONTENT + 2, &["could not fetch content descriptor"], BlobUnavailable).of_pulls(),
+    // What is neither a manifest nor of an image, containerd asks for as a blob.
+    says(CONTENT + 3, &["could not fetch content descriptor", "(application/vnd.oci.image."], BlobUnavailable)
+        .of_pulls(),
+    says(CONTENT + 3, &["could not fetch content descriptor", "(application/vnd.docker."], BlobUnavailable).of_pulls(),
+    says(CONTENT + 2, &["could not fetch content descriptor", "(application/"], UnsupportedManifest)
+        .also(&[BlobUnavailable])
+        .of_pulls(),
+    says(CONTENT + 1, &["could not fetch content descriptor"], BlobUnavailable).of_pulls(),
     says(BODY + 6, &["<code>nosuchkey"], BlobUnavailable),
     says(BODY + 6, &["<code>accessdenied"], BlobUnavailable),
     says(BODY + 6, &["<code>requesttimetooskewed"], BlobUnavailable),

@@ -52,6 +52,11 @@ fn what_happens_before_an_answer() {
             Code::DnsTimeout,
         ),
         ("dial tcp: lookup reg.corp.io: i/o timeout", Code::DnsTimeout),
+        (
+            "dial tcp: lookup reg.corp.io on 10.9.0.9:53: write udp 10.9.0.1:4->10.9.0.9:53: write: operation not permitted",
+            Code::DnsServerFailure,
+        ),
+        ("dial tcp: address 70000: invalid port", Code::InvalidReference),
         ("dial tcp 10.0.0.1:5000: connect: connection refused", Code::ConnectionRefused),
         ("dial tcp 10.0.0.1:5000: i/o timeout", Code::ConnectionTimeout),
         ("dial tcp 10.0.0.1:5000: connect: connection timed out", Code::ConnectionTimeout),
@@ -138,13 +143,26 @@ fn what_the_registry_answers() {
         ),
         (
             "unexpected status from HEAD request to https://reg.corp.io:5000/v2/team/app/manifests/1.4: 401 Unauthorized",
-            Code::CredentialsMissing,
+            Code::CredentialsRejected,
         ),
         (
             "unexpected status from HEAD request to https://reg.corp.io:5000/v2/team/app/manifests/1.4: 500 Internal Server Error",
             Code::RegistryUnavailable,
         ),
         ("unexpected status code [manifests 1.4]: 403 Forbidden", Code::AccessDenied),
+        // localhost on any port but 443, 1.7: HTTPS failed, and plain HTTP is asked.
+        (
+            "unexpected status from HEAD request to http://reg.corp.io:5000/v2/team/app/manifests/1.4: 400 Bad Request",
+            Code::PlaintextRegistry,
+        ),
+        (
+            "failed to authorize: failed to fetch anonymous token: Get \"auth.corp.io/token?scope=%5BREDACTED%5D&service=%5BREDACTED%5D\": unsupported protocol scheme \"\"",
+            Code::NotARegistry,
+        ),
+        (
+            "failed to authorize: failed to fetch anonymous token: unable to decode token response: EOF",
+            Code::NotARegistry,
+        ),
         // 1.6, where the registry asks for a login that nobody has.
         (
             "pulling from host reg.corp.io:5000 failed with status code [manifests 1.4]: 401 Unauthorized",
@@ -205,6 +223,16 @@ fn what_the_registry_answers() {
         "mirror.corp:5443",
     );
     resolve(
+        "unexpected status from HEAD request to https://quay.io/v2/team/app/manifests/1.4: 401 UNAUTHORIZED",
+        Code::CredentialsMissing,
+        "quay.io",
+    );
+    resolve(
+        "unable to read CERT file \"/etc/containerd/certs.d/client.pem\": open /etc/containerd/certs.d/client.pem: no such file or directory",
+        Code::RuntimeConfigInvalid,
+        HOST,
+    );
+    resolve(
         "failed to authorize: failed to fetch anonymous token: Get \"https://auth.corp.io/token?scope=a&service=b\": dial tcp: lookup auth.corp.io on 10.9.0.1:53: no such host",
         Code::DnsNameNotFound,
         "auth.corp.io",
@@ -228,6 +256,10 @@ fn what_happens_behind_the_manifest() {
         ("no match for platform in manifest: not found".to_owned(), Code::PlatformMismatch, HOST),
         (format!("failed to copy: httpReadSeeker: failed open: could not fetch content descriptor {layer} (application/vnd.oci.image.layer.v1.tar+gzip) from remote: not found"), Code::BlobUnavailable, HOST),
         (format!("failed to copy: httpReadSeeker: failed open: could not fetch content descriptor {layer} (application/vnd.oci.image.manifest.v1+json) from remote: not found"), Code::DigestNotFound, HOST),
+        (format!("failed to copy: httpReadSeeker: failed open: could not fetch content descriptor {layer} (application/vnd.docker.container.image.v1+json) from remote: not found"), Code::BlobUnavailable, HOST),
+        (format!("failed to copy: httpReadSeeker: failed open: could not fetch content descriptor {layer} (application/vnd.cncf.helm.config.v1+json) from remote: not found"), Code::UnsupportedManifest, HOST),
+        (format!("failed to copy: httpReadSeeker: failed open: could not fetch content descriptor {layer} (application/octet-stream) from remote: not found"), Code::UnsupportedManifest, HOST),
+        ("no signatures".to_owned(), Code::UnsupportedManifest, HOST),
         (format!("failed to copy: httpReadSeeker: failed open: unexpected status from GET request to https://reg.corp.io:5000/v2/team/app/blobs/{layer}: 500 Internal Server Error"), Code::RegistryUnavailable, HOST),
         (format!("failed to copy: httpReadSeeker: failed open: unexpected status code https://reg.corp.io:5000/v2/team/app/blobs/{layer}: 404 Not Found"), Code::BlobUnavailable, HOST),
         (format!("failed to copy: httpReadSeeker: failed open: failed to do request: Get \"https://s3.corp/a/{layer}?X-Amz-Signature=x\": net/http: TLS handshake timeout"), Code::TlsHandshakeTimeout, "s3.corp"),
@@ -279,4 +311,15 @@ fn a_runtime_that_is_not_there() {
     ] {
         check(text, Code::RuntimeUnavailable, "-");
     }
+}
+
+/// From 2.1 on containerd blots out the values of queries, `ns` too.
+#[test]
+fn a_mirror_is_known_by_a_query_that_is_blotted_out() {
+    let text = "Failed to pull image \"reg.corp.io/a:1\": failed to pull and unpack image \"reg.corp.io/a:1\": failed to \
+        resolve image: failed to do request: Head \"https://m.corp.io/v2/a/manifests/1?ns=%5BREDACTED%5D\": dial tcp \
+        10.0.0.1:443: connect: connection refused";
+    check(text, Code::ConnectionRefused, "m.corp.io");
+    let summary = crate::message::classify(text).remove(0).cause.expect("a cause").summary;
+    assert_eq!(summary, "the mirror m.corp.io refuses the connection");
 }
