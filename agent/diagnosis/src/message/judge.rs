@@ -179,12 +179,20 @@ impl<'text> Attempt<'text> {
         is_json && asked && !before.contains("getting username and password: ") && !before.contains("auth.json")
     }
 
-    /// What the proxy said to CONNECT stands behind the URL, without a number.
+    /// What came of CONNECT stands right behind the URL: the proxy's words without a number, or what Go could not read.
     fn read_refusals(&mut self) {
         for index in 0..self.endpoints.len() {
-            let Endpoint { named: Named::Request { is_quoted, .. }, end, .. } = &self.endpoints[index] else {
+            let Endpoint { named: Named::Request { is_quoted, is_plain, .. }, end, .. } = &self.endpoints[index] else {
                 continue;
             };
+            // Unquoted URLs are of Go before 1.14, which words it in other ways; a plain request needs no CONNECT.
+            if *is_quoted
+                && !is_plain
+                && let Some(failure) = status::connect_failure(&self.text[*end..self.end])
+            {
+                self.offer(DECISIVE, failure, *end..*end);
+                continue;
+            }
             let Some(refusal) = status::connect_refusal(&self.text[*end..self.end]) else { continue };
             let (is_quoted, words) = (*is_quoted, *end..*end);
             // The proxy had just let the registry through; what is down is the token service. With quoted URLs (Go

@@ -102,6 +102,21 @@ pub(super) fn connect_refusal(rest: &str) -> Option<Meaning> {
     })
 }
 
+/// What the proxy did to CONNECT when `rest`, right behind the URL of a request, is what Go's HTTP reader says of an
+/// answer that is none. Of a registry's answer Go says it behind `HTTP/1.x transport connection broken`, or a bare `EOF`
+/// (net/http transport.go `dialConn`, `mapRoundTripError`).
+pub(super) fn connect_failure(rest: &str) -> Option<Meaning> {
+    let rest = rest.trim_start_matches('"').strip_prefix(':')?.trim_start();
+    let also: &[Code] = if rest.starts_with("malformed HTTP ") {
+        &[Code::NotARegistry]
+    } else if rest.starts_with("unexpected EOF") {
+        &[Code::ConnectionReset]
+    } else {
+        return None;
+    };
+    Some(Meaning { code: Code::ProxyUnreachable, detail: None, also, confidence: Confidence::Likely })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,5 +138,14 @@ mod tests {
         assert_eq!(detail(": Proxy Authentication Required\" image=\"x\""), Some("authRequired"));
         assert_eq!(connect_refusal(": 403 Forbidden"), None);
         assert_eq!(connect_refusal(": Unauthorized: x"), None);
+    }
+
+    #[test]
+    fn what_is_unreadable_right_behind_a_url_came_from_the_proxy() {
+        let code = |rest| connect_failure(rest).map(|meaning| meaning.code);
+        assert_eq!(code("\": malformed HTTP status code \"no\""), Some(Code::ProxyUnreachable));
+        assert_eq!(code("\": unexpected EOF"), Some(Code::ProxyUnreachable));
+        assert_eq!(code("\": EOF"), None);
+        assert_eq!(code("\": net/http: HTTP/1.x transport connection broken: malformed HTTP version \"\\x00\""), None);
     }
 }

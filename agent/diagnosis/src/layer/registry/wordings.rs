@@ -91,6 +91,8 @@ pub(crate) const WORDINGS: &[Wording] = &[
     says(CONTENT + 4, &["archive/tar: "], ContentCorrupt),
     says(CONTENT + 3, &["content digest sha256:", ": not found"], ContentCorrupt).detail("local"),
     says(CONTENT, &["expected sha256:", "got sha256:"], ContentCorrupt),
-    says(SPECIFIC, &["unsupported protocol scheme"], RuntimeConfigInvalid).also(&[NotARegistry]),
+    // No scheme at all is the node's own: nobody redirects to one.
+    says(SPECIFIC + 1, &["unsupported protocol scheme \"\""], RuntimeConfigInvalid).also(&[NotARegistry]),
+    says(SPECIFIC, &["unsupported protocol scheme"], NotARegistry).also(&[RuntimeConfigInvalid]),
     says(GENERAL, &["invalid registry endpoint"], NotARegistry).likely(),
 ];

@@ -123,6 +123,14 @@ fn what_the_proxy_does() {
             Code::ProxyUnreachable,
             "10.0.0.9:1080",
         ),
+        ("malformed HTTP status code \"no\"", Code::ProxyUnreachable, "-"),
+        ("unexpected EOF", Code::ProxyUnreachable, "-"),
+        (
+            "net/http: HTTP/1.x transport connection broken: malformed HTTP version \"\\x00\\xff\\x13\"",
+            Code::NotARegistry,
+            HOST,
+        ),
+        ("EOF", Code::ConnectionReset, HOST),
         ("Forbidden", Code::ProxyDenied, "-"),
         ("Proxy Authentication Required", Code::ProxyDenied, "-"),
         ("Bad Gateway", Code::ProxyDenied, "-"),
@@ -181,6 +189,14 @@ fn what_the_registry_answers() {
             "pull access denied, repository does not exist or may require authorization: authorization failed: no basic auth credentials",
             Code::CredentialsMissing,
         ),
+    ] {
+        resolve(error, code, HOST);
+    }
+}
+
+#[test]
+fn what_the_token_service_answers() {
+    for (error, code) in [
         (
             "failed to authorize: failed to fetch anonymous token: unexpected status from GET request to https://reg.corp.io:5000/token?scope=a: 401 Unauthorized",
             Code::CredentialsMissing,
