@@ -43,7 +43,8 @@ pub(super) fn judge_all(text: &str, hits: &[Hit], range: &Range<usize>) -> Attem
 
 /// The parts of the kubelet's `[e1, e2]`, one for each login that it tried; else the whole.
 fn logins(text: &str, range: &Range<usize>) -> Vec<Range<usize>> {
-    const STARTS: [&str; 16] = [
+    const STARTS: [&str; 17] = [
+        "(Mirrors also failed",
         "rpc error",
         "failed to pull",
         "failed to resolve",

@@ -102,6 +102,9 @@ const FRAMES: &[(&str, &[Mark])] = &[
     ("couldn't parse image name \"", &[Pull, Image(2)]),
     ("couldn't parse image reference \"", &[Pull, Image(2)]),
     ("image=\"", &[Image(2)]),
+    // The container as Go prints it, in the kubelet's journal.
+    (",image:", &[Image(2)]),
+    ("failed to parse image reference \"", &[Pull, Image(3)]),
     ("image=", &[Image(6)]),
     ("from image service failed", &[Failure]),
     ("imagestatus \"", &[Failure, Image(4)]),

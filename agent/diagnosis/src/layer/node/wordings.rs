@@ -18,6 +18,8 @@ pub(crate) const WORDINGS: &[Wording] = &[
     says(SPECIFIC + 2, &["transport: error while dialing"], RuntimeUnavailable).of_pulls(),
     says(SPECIFIC, &["runtime api for endpoint"], RuntimeUnavailable).of_pulls(),
     says(SPECIFIC, &["validate service connection"], RuntimeUnavailable).of_pulls(),
+    says(SPECIFIC, &["unable to determine image api version"], RuntimeUnavailable).of_pulls(),
+    says(SPECIFIC, &["unable to determine runtime api version"], RuntimeUnavailable).of_pulls(),
     says(SPECIFIC, &["error reading server preface"], RuntimeUnavailable),
     says(SPECIFIC, &["error reading from server"], RuntimeUnavailable),
     says(SPECIFIC, &["all subconns are in transientfailure"], RuntimeUnavailable),

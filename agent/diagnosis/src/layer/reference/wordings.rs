@@ -1,8 +1,8 @@
 //! How kubelets, runtimes and registries write that a name is wrong, or that nothing stands behind it.
 
 use crate::cause::Code::{
-    InvalidReference, NotARegistry, NotPresentNeverPull, PlatformMismatch, PresentButNotAllowed, RepositoryNotFound,
-    TagNotFound, UnsupportedManifest,
+    DigestNotFound, InvalidReference, NotARegistry, NotPresentNeverPull, PlatformMismatch, PresentButNotAllowed,
+    RepositoryNotFound, TagNotFound, UnsupportedManifest,
 };
 use crate::layer::wordings::{BODY, CONTENT, DECISIVE, GENERAL, LABEL, SPECIFIC, WRAPPER, Wording, says};
 
@@ -80,6 +80,8 @@ pub(crate) const WORDINGS: &[Wording] = &[
     // The repository is there, the tag or digest is not. The reference says which of the two.
     says(CONTENT, &["manifest unknown"], TagNotFound).of_pulls(),
     says(CONTENT, &["manifest_unknown"], TagNotFound).of_pulls(),
+    // What the tag's index names is gone.
+    says(CONTENT + 1, &["reading manifest sha256:", "manifest unknown"], DigestNotFound).of_pulls(),
     says(CONTENT + 1, &["manifest tagged by "], TagNotFound).of_pulls(),
     says(CONTENT + 1, &["requested image not found"], TagNotFound).of_pulls(),
     says(CONTENT + 1, &["was deleted or has expired"], TagNotFound),
@@ -94,7 +96,8 @@ pub(crate) const WORDINGS: &[Wording] = &[
     says(GENERAL, &["failed to fetch \""], TagNotFound).likely(),
     says(GENERAL, &["no such image"], TagNotFound).likely(),
     says(GENERAL, &["no such manifest"], TagNotFound),
-    says(WRAPPER + 4, &[": not found"], TagNotFound).likely(),
+    // containerd says no more of any 404, whatever its body says.
+    says(WRAPPER + 4, &[": not found"], TagNotFound).also(&[RepositoryNotFound, NotARegistry]),
     says(LABEL, &["code = notfound"], TagNotFound).likely(),
     // The repository itself, to an identity that may see it.
     says(SPECIFIC, &["name unknown"], RepositoryNotFound).of_pulls(),

@@ -85,6 +85,7 @@ pub(crate) const WORDINGS: &[Wording] = &[
     says(SPECIFIC, &["magic number mismatch"], ContentCorrupt),
     says(SPECIFIC, &["digest mismatch"], ContentCorrupt),
     says(SPECIFIC, &["does not match digest"], ContentCorrupt),
+    says(SPECIFIC, &["config.json digest ", "does not match expected"], ContentCorrupt).of_pulls(),
     says(SPECIFIC, &["size mismatch"], ContentCorrupt),
     says(CONTENT + 4, &["failed to extract layer", "unexpected eof"], ContentCorrupt),
     says(CONTENT + 4, &["failed to register layer", "unexpected eof"], ContentCorrupt),

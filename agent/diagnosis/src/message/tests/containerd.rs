@@ -322,6 +322,7 @@ fn a_runtime_that_is_not_there() {
     for text in [
         "Failed to pull image \"nginx\": rpc error: code = Unavailable desc = connection error: desc = \"transport: Error while dialing: dial unix /run/containerd/containerd.sock: connect: no such file or directory\"",
         "Failed to pull image \"nginx\": rpc error: code = Unavailable desc = error reading from server: EOF",
+        "FATA[0002] unable to determine image API version: rpc error: code = DeadlineExceeded desc = context deadline exceeded",
         "Failed to pull image \"nginx\": rpc error: code = Unimplemented desc = unknown service runtime.v1.ImageService",
         "Failed to inspect image \"\": rpc error: code = Unavailable desc = connection error: desc = \"transport: Error while dialing: dial unix /run/containerd/containerd.sock: connect: connection refused\"",
     ] {

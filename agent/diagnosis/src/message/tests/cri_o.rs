@@ -211,3 +211,35 @@ fn short_names() {
         "-",
     );
 }
+
+#[test]
+fn what_its_index_and_configuration_promise() {
+    let digest = "sha256:b4ddc83129e07b5db5ba86eee8eb7117a1abab59f0ea380e2c0794c22608b1de";
+    pull(
+        &format!("reading manifest {digest} in reg.corp.io:5000/team/app: manifest unknown"),
+        Code::DigestNotFound,
+        HOST,
+    );
+    let text = format!(
+        "Failed to pull image \"reg.corp.io:5000/team/app:1.4\": unable to pull image or OCI artifact: pull image err: \
+         parsing image configuration: Download config.json digest {digest} does not match expected sha256:0; artifact err: \
+         provided artifact is a container image"
+    );
+    check(&text, Code::ContentCorrupt, HOST);
+}
+
+#[test]
+fn each_login_tells_of_the_mirrors_again() {
+    let one = "(Mirrors also failed: [m.b/a:1: pinging container registry m.b: Get \"https://m.b/v2/\": dial tcp \
+        10.0.0.8:443: connect: connection refused]): r.b/a:1: reading manifest 1 in r.b/a: manifest unknown";
+    check(&format!("Failed to pull image \"r.b/a:1\": [{one}, {one}]"), Code::TagNotFound, "r.b");
+}
+
+#[test]
+fn a_proxy_that_closes_is_no_registry_that_does() {
+    let ping = "pinging container registry reg.corp.io:5000: Get \"https://reg.corp.io:5000/v2/\": ";
+    let name = "reg.corp.io:5000/team/app:1.4";
+    let text = |error| format!("Failed to pull image \"{name}\": initializing source docker://{name}: {ping}{error}");
+    check(&text("unexpected EOF"), Code::ProxyUnreachable, "-");
+    check(&text("EOF"), Code::ConnectionReset, HOST);
+}

@@ -87,3 +87,11 @@ fn what_is_no_pull_is_not_found() {
         assert_eq!(all(text), [], "{text}");
     }
 }
+
+#[test]
+fn the_container_in_the_journal_names_the_image() {
+    let text = "E1121 11:44:52.123456    1234 kuberuntime_manager.go:1256] container &Container{Name:c,Image:reg.io/a/b:1,\
+        Command:[],ImagePullPolicy:IfNotPresent,} start failed in pod x_default(1c0e7c86): ErrImagePull: rpc error: code = \
+        NotFound desc = get image config descriptor: unexpected media type text/html for sha256:a6aafde0: not found";
+    assert_eq!(all(text), [(Code::NotARegistry, None, Some("reg.io/a/b:1".to_owned()))]);
+}
