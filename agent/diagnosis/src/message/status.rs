@@ -36,10 +36,14 @@ pub(super) fn meaning(status: u16, stage: Stage, has_web_page: bool) -> Option<M
         }
         403 if stage == Stage::LoginToken => also(Code::AccessDenied, None, &[Code::CredentialsRejected]),
         402 | 403 | 412 => also(Code::AccessDenied, None, &[Code::CredentialsMissing]),
+        // Google's token service answers so of a repository that is not there.
+        404 if is_token => also(Code::NotARegistry, None, &[Code::RepositoryNotFound]),
         404 | 410 if is_token || stage == Stage::Ping => also(Code::NotARegistry, None, &[]),
         404 | 410 => also(Code::TagNotFound, None, &[Code::RepositoryNotFound]),
         451 => also(Code::AccessDenied, Some("sourceAddress"), &[]),
         408 => also(Code::RegistryUnavailable, None, &[Code::ConnectionTimeout]),
+        // So an HTTPS port answers plain HTTP too; containerd 1.6 does not tell how it asked.
+        _ if status == 400 => also(Code::NotARegistry, None, &[Code::PlaintextRegistry, Code::RegistryUnavailable]),
         400..=499 => also(Code::NotARegistry, None, &[Code::RegistryUnavailable]),
         _ => None,
     }
