@@ -160,10 +160,7 @@ impl Host {
             Ok(Err(error)) => {
                 return Err(Answer::Broken { failure: crate::stream::stream_failure(&error), started: false });
             }
-            Err(_) => {
-                let failure = StreamFailure::Timeout;
-                return Err(Answer::Broken { failure, started: false });
-            }
+            Err(_) => return Err(Answer::Broken { failure: StreamFailure::Timeout, started: false }),
         };
         let mut said = Said::default();
         match way.clone().speak(stream, &self.origin, limits, until, &mut said).await {

@@ -10,8 +10,9 @@ use pullagent_diagnosis::manifest::ACCEPT;
 use pullagent_diagnosis::secret::Secret;
 use url::Url;
 
-use super::ask::{Query, Told, ask};
+use super::ask::{Query, Told, ask, shown};
 use super::missing;
+use super::origin::Origin;
 use super::site::Site;
 use super::token::{basic, bearer};
 
@@ -183,21 +184,25 @@ async fn authorize(
 ///
 /// An endpoint that may fall back is asked in plain HTTP when its peer does not speak TLS.
 async fn reachable_base(site: &Site<'_>) -> Option<Url> {
-    let base = |scheme: Scheme| Url::parse(&format!("{}://{}/", scheme.word(), site.terms.endpoint.authority)).ok();
-    let url = base(site.terms.endpoint.scheme)?;
-    let origin = super::origin::Origin::of(&url)?;
-    let shown = super::ask::shown(&site.terms.in_repository(&url, ""));
-    let host = site.host(&origin, site.terms.endpoint.role, &shown).await;
-    if host.is_reached() {
-        return Some(url);
+    let endpoint = site.terms.endpoint;
+    let (base, origin, reached) = reach(site, endpoint.scheme).await?;
+    if reached {
+        return Some(base);
     }
-    if site.terms.endpoint.http_fallback && site.fall_back_to_http(&origin).await {
-        let url = base(Scheme::Http)?;
-        let origin = super::origin::Origin::of(&url)?;
-        let shown = super::ask::shown(&site.terms.in_repository(&url, ""));
-        return site.host(&origin, site.terms.endpoint.role, &shown).await.is_reached().then_some(url);
+    if endpoint.http_fallback && site.fall_back_to_http(&origin).await {
+        let (base, _, reached) = reach(site, Scheme::Http).await?;
+        return reached.then_some(base);
     }
     None
+}
+
+/// Where the endpoint's URLs begin under a scheme, and whether its host was reached there.
+async fn reach(site: &Site<'_>, scheme: Scheme) -> Option<(Url, Origin, bool)> {
+    let endpoint = site.terms.endpoint;
+    let base = Url::parse(&format!("{}://{}/", scheme.word(), endpoint.authority)).ok()?;
+    let origin = Origin::of(&base)?;
+    let host = site.host(&origin, endpoint.role, &shown(&site.terms.in_repository(&base, ""))).await;
+    Some((base, origin, host.is_reached()))
 }
 
 /// Whether a text has the form of a digest that can stand in a URL.
