@@ -7,6 +7,7 @@ use crate::config::proxy_env::ProxyEnv;
 use crate::config::resolv_conf::Resolver;
 use crate::config::trust::Trust;
 use crate::platform::Platform;
+use crate::runtime::Runtime;
 use crate::secret::Secret;
 
 /// One question to be answered.
@@ -58,6 +59,9 @@ pub struct NodeConfig {
     pub node: Node,
     /// Its ways to others.
     pub network: Network,
+    /// Its container runtime; absent where no socket of one was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<Runtime>,
     /// Places from which the kubelet would offer credentials that this examination does not read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unread_credentials: Vec<String>,

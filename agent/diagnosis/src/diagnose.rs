@@ -3,6 +3,7 @@
 mod endpoint;
 mod identity;
 mod link;
+mod reconcile;
 mod rows;
 
 use std::fmt::Write as _;
@@ -11,8 +12,8 @@ use sha2::{Digest, Sha256};
 
 use crate::case::Case;
 use crate::cause::{Code, Confidence, Severity};
-use crate::diagnosis::{Diagnosis, ExaminedBy, NodeReport, PullReport, SCHEMA, Verdict};
-use crate::evidence::{Evidence, Role};
+use crate::diagnosis::{Diagnosis, ExaminedBy, NodeReport, SCHEMA, Verdict};
+use crate::evidence::{EndpointEvidence, Evidence, Role};
 use crate::finding::Finding;
 use crate::layer;
 use crate::plan::{Plan, Target};
@@ -20,7 +21,7 @@ use link::{Outcome, Seen};
 
 /// Names the cause that the evidence shows, and everything else worth knowing.
 pub fn diagnose(case: &Case, plan: &Plan, evidence: &Evidence) -> Diagnosis {
-    let judged = judge(case, plan, evidence);
+    let (judged, pull) = reconcile::reconcile(judge(case, plan, evidence), plan, evidence);
     let mut findings = judged.findings;
     // The cause leads; then what fails, what warns, what informs.
     findings.sort_by_key(|f| std::cmp::Reverse(f.severity));
@@ -49,11 +50,12 @@ pub fn diagnose(case: &Case, plan: &Plan, evidence: &Evidence) -> Diagnosis {
             name: plan.node.name.clone(),
             os: plan.node.platform.os.clone(),
             arch: plan.node.platform.arch.clone(),
+            runtime: rows::runtime(plan),
         },
         hops: evidence.endpoints.iter().flat_map(|e| e.hops.iter().cloned()).collect(),
         credentials: rows::credentials(plan, evidence),
-        image: served.or(evidence.endpoints.iter().find(|e| e.image.is_some())).and_then(|e| rows::image(e, plan)),
-        pull: PullReport::default(),
+        image: rows::image(served.or(evidence.endpoints.iter().find(|e| e.image.is_some())), plan, evidence),
+        pull,
         rate_limit: rows::rate_limits(evidence).map(|(_, limit)| limit).next().cloned(),
         not_checked: rows::not_checked(plan, evidence),
         target,
@@ -91,6 +93,10 @@ fn judge(case: &Case, plan: &Plan, evidence: &Evidence) -> Judged {
         findings.push(finding);
         return Judged { verdict: Verdict::Failing, findings, served };
     }
+    if let Some(finding) = served.and_then(|index| no_room(&evidence.endpoints[index], evidence)) {
+        findings.push(finding);
+        return Judged { verdict: Verdict::Failing, findings, served };
+    }
     if let Some(index) = served {
         findings.extend(mirror_warnings(&outcomes, evidence, index));
         let degraded = findings.iter().any(|f| f.severity == Severity::Warning);
@@ -113,6 +119,16 @@ fn judge(case: &Case, plan: &Plan, evidence: &Evidence) -> Judged {
     findings.extend(others.iter().map(|f| mirror_unavailable(f)));
     let verdict = if last.code == Code::Unknown { Verdict::Inconclusive } else { Verdict::Failing };
     Judged { verdict, findings, served }
+}
+
+/// Why the node cannot take what an endpoint serves.
+fn no_room(endpoint: &EndpointEvidence, evidence: &Evidence) -> Option<Finding> {
+    let (store, image) = (evidence.store.as_ref()?, endpoint.image.as_ref()?);
+    if store.held.as_ref().is_some_and(|held| held.is_served_at(&image.digest)) {
+        return None;
+    }
+    let missing = image.chosen.as_ref().unwrap_or(&image.manifest).bytes();
+    layer::node::disk_full(store.filesystem.as_ref()?, missing)
 }
 
 /// Nothing that was seen decides.
@@ -160,6 +176,8 @@ fn worth_knowing(
     findings.extend(rows::rate_limits(evidence).find_map(|(hop, limit)| layer::limits::low(hop, limit)));
     let image = served.and_then(|index| evidence.endpoints[index].image.as_ref());
     findings.extend(image.and_then(|i| layer::registry::platform_warning(i, plan, reference)));
+    let held = evidence.store.as_ref().and_then(|store| store.held.as_ref());
+    findings.extend(image.zip(held).and_then(|(i, held)| layer::node::stale_image(held, &i.digest, reference)));
     // One sentence is enough for what several hops show alike.
     let mut seen = std::collections::BTreeSet::new();
     findings.retain(|f| seen.insert((f.code, f.summary.clone())));

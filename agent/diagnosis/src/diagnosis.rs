@@ -132,6 +132,21 @@ pub struct NodeReport {
     pub os: String,
     /// Its architecture, in Go's words.
     pub arch: String,
+    /// Its container runtime, where one answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<RuntimeReport>,
+}
+
+/// A container runtime.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RuntimeReport {
+    /// What it is called.
+    pub name: String,
+    /// Its version, as it tells it.
+    pub version: String,
+    /// Its socket as a URL.
+    pub endpoint: String,
 }
 
 /// One credential and what the registry said to it.
@@ -166,6 +181,19 @@ pub struct ImageReport {
     /// What a pull brings, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
+    /// What the node already holds under the reference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_node: Option<OnNodeReport>,
+}
+
+/// An image on the node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OnNodeReport {
+    /// The digest under which it was pulled; its id where it was imported without one.
+    pub digest: String,
+    /// Its size there, in bytes.
+    pub bytes: u64,
 }
 
 /// The runtime's own pull.
@@ -174,4 +202,31 @@ pub struct ImageReport {
 pub struct PullReport {
     /// Whether the runtime was asked.
     pub attempted: bool,
+    /// What came of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<PullVerdict>,
+    /// The runtime's words when it failed, cleaned and bounded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// How long it took, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ms: Option<u32>,
+    /// Whether the examination came to the same result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agrees: Option<bool>,
+    /// Whether the image that it brought is still on the node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<bool>,
+}
+
+/// What came of the runtime's own pull.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PullVerdict {
+    /// The image was pulled.
+    Ok,
+    /// The runtime refused.
+    Failed,
+    /// It was still at it when the time was over.
+    Cancelled,
 }

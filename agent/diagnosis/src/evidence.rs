@@ -14,6 +14,8 @@ use crate::layer::tls::TlsEvidence;
 use crate::layer::transport::ConnectEvidence;
 use crate::manifest::Manifest;
 use crate::platform::Platform;
+use crate::pull::PullEvidence;
+use crate::runtime::Store;
 
 /// Everything that one examination saw.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +33,12 @@ pub struct Evidence {
     /// True when the deadline of the whole examination ended it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cut_short: bool,
+    /// What the runtime's image store says; absent where it was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<Store>,
+    /// The runtime's own pull; absent where nobody thought of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull: Option<PullEvidence>,
 }
 
 /// Everything that was seen at one endpoint, its token service and its storage.

@@ -98,6 +98,16 @@ pub fn classify(text: impl AsRef<[u8]>) -> Vec<Explained> {
     failures.iter().map(explain::explain).collect()
 }
 
+/// The beginning of a text as it may be quoted in a sentence.
+pub(crate) fn quote(text: &str) -> String {
+    redact::quote(text)
+}
+
+/// A text with everything that could be a secret hidden.
+pub(crate) fn without_secrets(text: &str) -> String {
+    redact::redacted(text)
+}
+
 /// What a code alone says.
 pub fn of_code(code: Code) -> Explained {
     explain::of_code(code)

@@ -9,6 +9,7 @@ use crate::case::{Case, Network, Node, NodeConfig, NotChecked};
 use crate::evidence::Role;
 use crate::platform::Platform;
 use crate::reference::Reference;
+use crate::runtime::{Kind, Runtime, RuntimeVersion};
 
 pub use credentials::{Credential, Offer};
 
@@ -28,6 +29,9 @@ pub struct Plan {
     pub credentials: Vec<Credential>,
     /// The node's ways to them.
     pub network: Network,
+    /// The runtime that pulls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<Runtime>,
     /// Places from which the kubelet would offer credentials that are not among `credentials`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unread_credentials: Vec<String>,
@@ -71,12 +75,15 @@ pub struct Endpoint {
 
 /// Decides what to ask. Total: what cannot be asked becomes part of the plan.
 pub fn plan(case: &Case, node: &NodeConfig) -> Plan {
+    let version = node.runtime.as_ref().and_then(Runtime::version);
     let target = match Reference::parse(&case.image) {
-        Ok(reference) => no_host(&reference).map_or(Target::Image(reference), |why| Target::Invalid { why }),
+        Ok(reference) => no_host(&reference)
+            .or_else(|| refused_by(version, &reference))
+            .map_or(Target::Image(reference), |why| Target::Invalid { why }),
         Err(error) => Target::Invalid { why: error.to_string() },
     };
     let (endpoints, credentials) = match &target {
-        Target::Image(reference) => (vec![default_endpoint(reference)], credentials::offered(case, reference)),
+        Target::Image(reference) => (vec![default_endpoint(reference, version)], credentials::offered(case, reference)),
         Target::Invalid { .. } => (Vec::new(), Vec::new()),
     };
     let unread_credentials = if case.anonymous { Vec::new() } else { node.unread_credentials.clone() };
@@ -87,6 +94,7 @@ pub fn plan(case: &Case, node: &NodeConfig) -> Plan {
         endpoints,
         credentials,
         network: node.network.clone(),
+        runtime: node.runtime.clone(),
         unread_credentials,
         not_checked: node.not_checked.clone(),
     }
@@ -103,21 +111,31 @@ fn no_host(reference: &Reference) -> Option<String> {
     (!is_port).then(|| format!("`{}` is not a port; ports go from 1 to 65535", crate::text::clean(port, 20)))
 }
 
+/// Why this runtime refuses a reference that the kubelet passes on: containerd 1.x reads it with a grammar that knows no
+/// IPv6 literals (`distribution/reference` before v0.5).
+fn refused_by(version: Option<&RuntimeVersion>, reference: &Reference) -> Option<String> {
+    let is_old = |version: &&RuntimeVersion| version.numbers().is_some_and(|numbers| numbers < (1, 7));
+    let version = version.filter(|version| version.kind() == Kind::Containerd).filter(is_old)?;
+    let literal = reference.registry.starts_with('[');
+    literal.then(|| format!("{version} takes no IPv6 address for a registry; give the registry a name"))
+}
+
 /// The registry that the image names, as containerd talks to it without any configuration
-/// (`core/remotes/docker/config/hosts.go`).
+/// (`core/remotes/docker/config/hosts.go`; 1.x: `pkg/cri/server/image_pull.go` `registryEndpoints`).
 ///
-/// Docker Hub is contacted at another name than its own. `localhost` and loopback addresses are not verified; on a
-/// port that is neither 80 nor 443 they may also speak plain HTTP.
-fn default_endpoint(reference: &Reference) -> Endpoint {
+/// Docker Hub is contacted at another name than its own. `localhost` and loopback addresses are spoken to in plain HTTP
+/// by 1.x; 2.x does not verify them, and on a port that is neither 80 nor 443 they may also speak plain HTTP.
+fn default_endpoint(reference: &Reference, runtime: Option<&RuntimeVersion>) -> Endpoint {
     let registry = &reference.registry;
     let authority = if registry == "docker.io" { "registry-1.docker.io".to_owned() } else { registry.clone() };
     let (host, port) = split_authority(&authority);
     let local = is_localhost(host);
+    let plain = local && (port == Some("80") || runtime.is_some_and(RuntimeVersion::is_containerd_1));
     Endpoint {
         role: Role::Registry,
-        scheme: if local && port == Some("80") { Scheme::Http } else { Scheme::Https },
-        skip_verify: local && port != Some("80"),
-        http_fallback: local && port.is_some_and(|p| p != "80" && p != "443"),
+        scheme: if plain { Scheme::Http } else { Scheme::Https },
+        skip_verify: local && !plain,
+        http_fallback: local && !plain && port.is_some_and(|p| p != "443"),
         authority,
         base_path: "/v2".to_owned(),
     }

@@ -36,6 +36,22 @@ pub fn duration_in_words(seconds: u64) -> String {
     }
 }
 
+/// A number of bytes for a person: `512 B`, `3.4 MiB`, `12 GiB`.
+pub fn size_in_words(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let mut tenths = bytes.saturating_mul(10) / 1024;
+    let mut unit = 0;
+    while tenths >= 10_240 && unit + 1 < UNITS.len() {
+        tenths /= 1024;
+        unit += 1;
+    }
+    let tail = if tenths < 100 { format!(".{}", tenths % 10) } else { String::new() };
+    format!("{}{tail} {}", tenths / 10, UNITS[unit])
+}
+
 /// Whether a character is seen, or is a blank, and does nothing else.
 pub(crate) fn is_visible(c: char) -> bool {
     !is_hidden(c)
@@ -54,6 +70,13 @@ fn is_hidden(c: char) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn sizes_are_told_in_the_largest_unit_that_fits() {
+        let sizes = [0, 1023, 1024, 3_565_158, 10 << 20, 64 << 20, 12 << 30, u64::MAX];
+        let words = sizes.map(size_in_words).join(", ");
+        assert_eq!(words, "0 B, 1023 B, 1.0 KiB, 3.3 MiB, 10 MiB, 64 MiB, 12 GiB, 1677721 TiB");
+    }
 
     #[track_caller]
     fn check(text: &str, max: usize, want: &str) {

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use pullagent_diagnosis::case::{Case, Network, Node, NodeConfig};
 use pullagent_diagnosis::config::{hosts_file, proxy_env, resolv_conf, trust};
 use pullagent_diagnosis::diagnose::diagnose;
-use pullagent_diagnosis::diagnosis::{CredentialReport, Diagnosis, ImageReport};
+use pullagent_diagnosis::diagnosis::{
+    CredentialReport, Diagnosis, ImageReport, OnNodeReport, PullReport, PullVerdict, RuntimeReport,
+};
 use pullagent_diagnosis::evidence::{Evidence, Hop, Role};
 use pullagent_diagnosis::layer::credentials::CredentialOutcome;
 use pullagent_diagnosis::layer::dns::{
@@ -27,6 +29,7 @@ fn full() -> Diagnosis {
     let platform: pullagent_diagnosis::platform::Platform = "linux/arm64".parse().unwrap();
     let case = Case { image: "Reg/x".into(), platform: None, credentials: Vec::new(), anonymous: false };
     let node = NodeConfig {
+        runtime: None,
         node: Node { name: "n".into(), platform: platform.clone(), has_ipv4: true, has_ipv6: true },
         network: Network {
             proxy: proxy_env::ProxyEnv::default(),
@@ -38,7 +41,15 @@ fn full() -> Diagnosis {
         not_checked: Vec::new(),
     };
     let now: jiff::Timestamp = "2026-07-01T12:00:00Z".parse().unwrap();
-    let evidence = Evidence { started_at: now, took_ms: 1, endpoints: Vec::new(), clocks: Vec::new(), cut_short: true };
+    let evidence = Evidence {
+        started_at: now,
+        took_ms: 1,
+        endpoints: Vec::new(),
+        clocks: Vec::new(),
+        cut_short: true,
+        store: None,
+        pull: None,
+    };
     let mut diagnosis = diagnose(&case, &plan(&case, &node), &evidence);
 
     let ip = "2001:db8::1".parse().unwrap();
@@ -99,11 +110,22 @@ fn full() -> Diagnosis {
         outcome: CredentialOutcome::NotMatching,
     });
     diagnosis.image = Some(ImageReport {
+        on_node: Some(OnNodeReport { digest: "sha256:ab".into(), bytes: 1 }),
         digest: Some("sha256:0".into()),
         media_type: Some("m".into()),
         platforms: vec![platform],
         bytes: Some(1),
     });
+    diagnosis.node.runtime =
+        Some(RuntimeReport { name: "r".into(), version: "1".into(), endpoint: "unix:///r".into() });
+    diagnosis.pull = PullReport {
+        attempted: true,
+        outcome: Some(PullVerdict::Failed),
+        message: Some("m".into()),
+        ms: Some(1),
+        agrees: Some(true),
+        kept: Some(false),
+    };
     diagnosis.rate_limit = Some(RateLimit { limit: 1, remaining: 0, window_seconds: 1, source: String::new() });
     diagnosis
 }

@@ -53,6 +53,8 @@ pub async fn examine_by(plan: &Plan, limits: &Limits, clock: Clock<'_>) -> Evide
         endpoints,
         clocks: clocks.into_iter().flatten().collect(),
         cut_short: started.elapsed() >= limits.total,
+        store: None,
+        pull: None,
     }
 }
 

@@ -73,6 +73,7 @@ pub fn read_node(host_root: &Path, ours: &Environment) -> NodeConfig {
             hosts: parse_hosts(&hosts),
             trust,
         },
+        runtime: None,
         unread_credentials: unread_credentials(host_root),
         not_checked,
     }

@@ -2,10 +2,17 @@
 
 use super::identity;
 use crate::case::{Case, NotChecked};
-use crate::diagnosis::{CredentialReport, ImageReport, TargetReport};
+use crate::diagnosis::{CredentialReport, ImageReport, OnNodeReport, RuntimeReport, TargetReport};
 use crate::evidence::{EndpointEvidence, Evidence, Hop};
 use crate::layer::registry::RateLimit;
 use crate::plan::Plan;
+use crate::pull::PullEvidence;
+use crate::runtime::RuntimeAnswer;
+
+/// What is not checked without a runtime that can be asked.
+const OWN_PULL: &str = "the runtime's own pull";
+/// Bytes of a foreign name.
+const NAME: usize = 200;
 
 pub(super) fn target(case: &Case, plan: &Plan) -> TargetReport {
     let image = crate::text::clean(&case.image, 400);
@@ -46,16 +53,36 @@ pub(super) fn credentials(plan: &Plan, evidence: &Evidence) -> Vec<CredentialRep
     rows
 }
 
-pub(super) fn image(endpoint: &EndpointEvidence, plan: &Plan) -> Option<ImageReport> {
-    let image = endpoint.image.as_ref()?;
+/// What is served under the reference and what the node holds under it, as far as either is known.
+pub(super) fn image(endpoint: Option<&EndpointEvidence>, plan: &Plan, evidence: &Evidence) -> Option<ImageReport> {
+    plan.reference()?;
+    let held = evidence.store.as_ref().and_then(|store| store.held.as_ref());
+    let on_node = held.map(|held| OnNodeReport {
+        digest: crate::text::clean(held.digest().unwrap_or(&held.id), NAME),
+        bytes: held.bytes,
+    });
+    let Some(image) = endpoint.and_then(|endpoint| endpoint.image.as_ref()) else {
+        return on_node.map(|on_node| ImageReport { on_node: Some(on_node), ..ImageReport::default() });
+    };
     let platforms = image.manifest.platforms();
     Some(ImageReport {
         digest: Some(image.digest.clone()).filter(|d| !d.is_empty()),
         media_type: Some(image.media_type.clone()).filter(|m| !m.is_empty()),
         platforms: if platforms.is_empty() { image.platform.clone().into_iter().collect() } else { platforms },
         bytes: image.chosen.as_ref().unwrap_or(&image.manifest).bytes(),
+        on_node,
     })
-    .filter(|_| plan.reference().is_some())
+}
+
+/// The runtime, if it told what it is.
+pub(super) fn runtime(plan: &Plan) -> Option<RuntimeReport> {
+    let runtime = plan.runtime.as_ref()?;
+    let version = runtime.version()?;
+    Some(RuntimeReport {
+        name: crate::text::clean(&version.name, NAME),
+        version: crate::text::clean(&version.version, NAME),
+        endpoint: crate::text::clean(&runtime.endpoint, NAME),
+    })
 }
 
 /// Every allowance told, with who told it.
@@ -78,6 +105,17 @@ pub(super) fn not_checked(plan: &Plan, evidence: &Evidence) -> Vec<NotChecked> {
             .map(|place| NotChecked::new(place.clone(), "its logins are not read, the kubelet would offer them")),
     );
     list.extend(evidence.endpoints.iter().flat_map(|e| e.not_checked.iter().cloned()));
+    let runtime = plan.runtime.as_ref();
+    match runtime.map(|runtime| &runtime.answer) {
+        None => list.push(NotChecked::new(OWN_PULL, "no socket of a container runtime was found")),
+        Some(RuntimeAnswer::NotAsked { why }) => list.push(NotChecked::new(OWN_PULL, why.clone())),
+        Some(RuntimeAnswer::Broken(_)) => {}
+        Some(RuntimeAnswer::Version(_)) => {
+            if let Some(PullEvidence::NotMade { why }) = &evidence.pull {
+                list.push(NotChecked::new(OWN_PULL, why.clone()));
+            }
+        }
+    }
     if evidence.cut_short {
         list.push(NotChecked::new("what was still outstanding", "the examination's time was over"));
     }

@@ -1,3 +1,6 @@
-//! The node itself: how its runtime and kubelet write that they are in the way.
+//! The node itself: its runtime's socket, its disk, and how both say that they are in the way.
 
+mod finding;
 pub(crate) mod wordings;
+
+pub use finding::{disagrees, disk_full, lost, stale_image, stalled, unavailable};

@@ -33,7 +33,7 @@ pub(super) fn quote(text: &str) -> String {
     clean(&redacted(&text[..end]), MOST)
 }
 
-fn redacted(text: &str) -> String {
+pub(super) fn redacted(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut hide_next = Next::Show;
     for word in text.split(' ') {

@@ -29,6 +29,7 @@ pub(crate) fn config() -> NodeConfig {
     let node =
         Node { name: "node-1".to_owned(), platform: "linux/amd64".parse().unwrap(), has_ipv4: true, has_ipv6: true };
     NodeConfig {
+        runtime: None,
         node,
         network: Network {
             proxy: ProxyEnv::default(),
@@ -132,5 +133,13 @@ pub(crate) fn evidence() -> Evidence {
         tags: None,
         not_checked: Vec::new(),
     };
-    Evidence { started_at: now(), took_ms: 1, endpoints: vec![endpoint], clocks: Vec::new(), cut_short: false }
+    Evidence {
+        started_at: now(),
+        took_ms: 1,
+        endpoints: vec![endpoint],
+        clocks: Vec::new(),
+        cut_short: false,
+        store: None,
+        pull: None,
+    }
 }

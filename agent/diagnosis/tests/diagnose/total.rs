@@ -282,6 +282,8 @@ fn evidence() -> impl Strategy<Value = Evidence> {
         endpoints,
         clocks,
         cut_short,
+        store: None,
+        pull: None,
     })
 }
 

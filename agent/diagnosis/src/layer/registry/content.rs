@@ -7,6 +7,7 @@ use crate::finding::Finding;
 use crate::manifest::{Descriptor, Manifest};
 use crate::plan::Plan;
 use crate::reference::Reference;
+use crate::runtime::{self, Runtime, Schema1};
 
 /// What a manifest says against pulling it; `None` when it can be pulled.
 pub fn content(hop: &Hop, image: &ImageEvidence, plan: &Plan, reference: &Reference) -> Option<Finding> {
@@ -18,12 +19,7 @@ fn of_manifest(hop: &Hop, manifest: &Manifest, plan: &Plan, reference: &Referenc
     let who = hop.name();
     Some(match manifest {
         Manifest::Html => not_a_registry(hop, "answers the request for the manifest with a web page"),
-        Manifest::Schema1 => Finding::new(
-            Code::UnsupportedManifest,
-            format!("{reference} has a schema 1 manifest, which containerd 2.1 and later refuse"),
-        )
-        .at_most(Confidence::Likely)
-        .fix("push the image anew with a current builder"),
+        Manifest::Schema1 => return schema_1(plan, reference),
         Manifest::UnknownType { media_type } => unknown_type(media_type, reference),
         Manifest::Undecodable { why } => {
             Finding::new(Code::ContentCorrupt, format!("{who} serves a manifest that cannot be read: {why}"))
@@ -36,6 +32,22 @@ fn of_manifest(hop: &Hop, manifest: &Manifest, plan: &Plan, reference: &Referenc
             return artifact(config, reference).or_else(|| encrypted(layers, reference));
         }
     })
+}
+
+/// A manifest of the old form, by what this runtime does with it.
+fn schema_1(plan: &Plan, reference: &Reference) -> Option<Finding> {
+    let version = plan.runtime.as_ref().and_then(Runtime::version);
+    let (who, confidence) = match version.map(|version| (version, runtime::schema_1(version))) {
+        Some((_, Schema1::Converted)) => return None,
+        Some((version, Schema1::Refused)) => (format!("{version} refuses"), Confidence::Certain),
+        Some((version, Schema1::Depends)) => (format!("{version} refuses unless told otherwise"), Confidence::Likely),
+        None => ("containerd 2.1 and later refuse".to_owned(), Confidence::Likely),
+    };
+    Some(
+        Finding::new(Code::UnsupportedManifest, format!("{reference} has a schema 1 manifest, which {who}"))
+            .at_most(confidence)
+            .fix("push the image anew with a current builder"),
+    )
 }
 
 fn unknown_type(media_type: &str, reference: &Reference) -> Finding {
