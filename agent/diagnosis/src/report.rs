@@ -7,6 +7,7 @@ mod json;
 mod layout;
 mod markdown;
 mod phase;
+mod pulled;
 mod short;
 mod text;
 mod ticket;

@@ -116,6 +116,13 @@ fn full() -> Diagnosis {
         platforms: vec![platform],
         bytes: Some(1),
     });
+    diagnosis.rate_limit = Some(RateLimit { limit: 1, remaining: 0, window_seconds: 1, source: String::new() });
+    pulled(&mut diagnosis);
+    diagnosis
+}
+
+/// Everything that is said of the runtime.
+fn pulled(diagnosis: &mut Diagnosis) {
     diagnosis.node.runtime =
         Some(RuntimeReport { name: "r".into(), version: "1".into(), endpoint: "unix:///r".into() });
     diagnosis.pull = PullReport {
@@ -126,8 +133,6 @@ fn full() -> Diagnosis {
         agrees: Some(true),
         kept: Some(false),
     };
-    diagnosis.rate_limit = Some(RateLimit { limit: 1, remaining: 0, window_seconds: 1, source: String::new() });
-    diagnosis
 }
 
 #[test]

@@ -11,10 +11,12 @@ use crate::layer::registry::{Answer, Challenge, RateLimit, RegistryError, Respon
 use crate::layer::tls::{CertificateFacts, CertificateFault, ChainShape, TlsEvidence, TlsOutcome};
 use crate::layer::transport::{AddressEvidence, ConnectEvidence, ConnectOutcome};
 use crate::manifest::{Descriptor, Manifest};
+use crate::pull::{Brought, PullOutcome};
+use crate::runtime::{RuntimeAnswer, SocketFailure};
 pub(super) use world::hop;
 use world::{
-    DIGEST, IMAGE, World, asked, config, connected, descriptor, ip, ok, reached, refusal, resolved, server, token_host,
-    with_http,
+    DIGEST, IMAGE, World, asked, config, connected, descriptor, ip, ok, reached, refusal, resolved, runtime, server,
+    token_host, with_http,
 };
 
 /// Every fixture with its name.
@@ -34,11 +36,46 @@ pub(super) fn all() -> Vec<(&'static str, Diagnosis)> {
         ("invalid_reference", invalid_reference()),
         ("inconclusive", inconclusive()),
         ("proxy_denies", proxy_denies()),
+        ("runtime_agrees", runtime_agrees()),
+        ("runtime_pulls_it", runtime_pulls_it()),
+        ("runtime_says_otherwise", runtime_says_otherwise()),
+        ("runtime_dead", runtime_dead()),
         ("hostile", hostile()),
     ]
 }
 
+/// The words of containerd 1.7 for a missing tag.
+const NOT_FOUND: &str = "failed to pull and unpack image \"registry.corp.io/team/api:1.4.2\": failed to resolve reference \
+    \"registry.corp.io/team/api:1.4.2\": registry.corp.io/team/api:1.4.2: not found";
+
+fn refused(message: &str) -> PullOutcome {
+    PullOutcome::Failed { status: "NotFound".into(), message: message.into() }
+}
+
+pub(super) fn runtime_agrees() -> Diagnosis {
+    missing_tag_world().pulled(refused(NOT_FOUND), None).diagnose()
+}
+
+pub(super) fn runtime_pulls_it() -> Diagnosis {
+    missing_tag_world().pulled(PullOutcome::Ok, Some(Brought::Removed)).diagnose()
+}
+
+pub(super) fn runtime_says_otherwise() -> Diagnosis {
+    let words = "failed to pull and unpack image \"registry.corp.io/team/api:1.4.2\": failed to resolve reference \
+        \"registry.corp.io/team/api:1.4.2\": failed to do request: Head \"https://mirror.corp.io/v2/team/api/manifests/\
+        1.4.2?ns=registry.corp.io\": dial tcp: lookup mirror.corp.io on 10.0.0.2:53: no such host";
+    success_world().pulled(refused(words), None).diagnose()
+}
+
+pub(super) fn runtime_dead() -> Diagnosis {
+    World { runtime: Some(runtime(RuntimeAnswer::Broken(SocketFailure::Refused))), ..missing_tag_world() }.diagnose()
+}
+
 pub(super) fn missing_tag() -> Diagnosis {
+    missing_tag_world().diagnose()
+}
+
+fn missing_tag_world() -> World {
     let hops = vec![with_http(reached(Role::Registry, "registry.corp.io"), 404), with_http(token_host(), 200)];
     let tags = TagsEvidence { nearest: vec!["1.4.1".into(), "1.4.0".into()], read: 61, complete: true };
     let unknown = refusal(404, "MANIFEST_UNKNOWN", "manifest unknown");
@@ -55,7 +92,6 @@ pub(super) fn missing_tag() -> Diagnosis {
         },
         ..World::new(IMAGE)
     }
-    .diagnose()
 }
 
 pub(super) fn no_such_host() -> Diagnosis {
@@ -209,13 +245,16 @@ pub(super) fn platform_mismatch() -> Diagnosis {
 }
 
 pub(super) fn success() -> Diagnosis {
+    success_world().diagnose()
+}
+
+fn success_world() -> World {
     let blob = with_http(reached(Role::Blob, "layers.corp.io"), 206);
-    World::served(vec![blob], vec![asked(2, Question::Blob { digest: DIGEST.into() }, ok())]).diagnose()
+    World::served(vec![blob], vec![asked(2, Question::Blob { digest: DIGEST.into() }, ok())])
 }
 
 pub(super) fn degraded() -> Diagnosis {
-    let blob = with_http(reached(Role::Blob, "layers.corp.io"), 206);
-    let mut world = World::served(vec![blob], vec![asked(2, Question::Blob { digest: DIGEST.into() }, ok())]);
+    let mut world = success_world();
     world.image(Manifest::Image { config: config(), layers: vec![descriptor(31_000_000)] }, "linux/arm64");
     for hop in &mut world.endpoint.hops {
         let dns = hop.dns.as_mut().unwrap();

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{beside_the_cause, owner_in_words, phase, shown};
+use super::{beside_the_cause, owner_in_words, phase, pulled, shown};
 use crate::cause::Confidence;
 use crate::diagnosis::{Diagnosis, Verdict};
 
@@ -39,6 +39,9 @@ fn heading(out: &mut String, diagnosis: &Diagnosis) -> std::fmt::Result {
         if let Some(owner) = cause.owner {
             writeln!(out, "- **Owner:** {}", owner_in_words(owner))?;
         }
+    }
+    if let Some(sentence) = pulled::sentence(diagnosis, usize::MAX) {
+        writeln!(out, "- **Runtime:** {}", escape(&sentence))?;
     }
     writeln!(out, "- **Examined:** {} in {} ms", diagnosis.started_at, diagnosis.took_ms)?;
     writeln!(out)

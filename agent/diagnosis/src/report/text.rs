@@ -9,7 +9,7 @@ mod logins;
 use anstyle::{AnsiColor, Style as Paint};
 
 use super::layout::{Line, at_most, cut_end, cut_middle, pad, width, wrap};
-use super::{Style, beside_the_cause, owner_in_words, phase, shown};
+use super::{Style, beside_the_cause, owner_in_words, phase, pulled, shown};
 use crate::cause::{Confidence, Severity};
 use crate::diagnosis::{Diagnosis, Verdict};
 use crate::finding::{Finding, Remedy};
@@ -23,6 +23,9 @@ const NARROW: usize = 60;
 /// The column in which the text beside the labels stands.
 const GUTTER: usize = 13;
 
+/// Bytes of the runtime's words on the first screen.
+const WORDS: usize = 400;
+
 /// How much of each block is shown.
 #[derive(Clone, Copy, Debug)]
 struct Room {
@@ -35,6 +38,7 @@ struct Room {
     hosts: usize,
     because_lines: usize,
     fix_lines: usize,
+    runtime_lines: usize,
 }
 
 /// The screen as long as it fits.
@@ -47,14 +51,15 @@ const FIRST: Room = Room {
     hosts: usize::MAX,
     because_lines: usize::MAX,
     fix_lines: usize::MAX,
+    runtime_lines: 3,
 };
 
 /// Everything, for `-v`.
-const EVERYTHING: Room = Room { not_checked: usize::MAX, also: usize::MAX, ..FIRST };
+const EVERYTHING: Room = Room { not_checked: usize::MAX, also: usize::MAX, runtime_lines: usize::MAX, ..FIRST };
 
 /// What gives way when the screen is too long, one after the other until it fits. What is left out is counted on the
 /// screen, and `-v` shows it.
-const FOLDING: [fn(&mut Room); 10] = [
+const FOLDING: [fn(&mut Room); 11] = [
     // What was not looked at and what is beside the point goes first …
     |room| room.item_lines = 2,
     |room| room.not_checked = 1,
@@ -62,6 +67,7 @@ const FOLDING: [fn(&mut Room); 10] = [
     |room| room.also = 1,
     // … then air, then rows of which the first ones tell most …
     |room| room.blank_lines = false,
+    |room| room.runtime_lines = 1,
     |room| (room.logins, room.hosts) = (4, 6),
     |room| (room.logins, room.hosts) = (2, 4),
     // … and last the ends of long sentences. Verdict, cause, fix and owner always stay.
@@ -117,6 +123,7 @@ impl Screen {
         if fails || self.verbose > 0 {
             self.chain(diagnosis);
             self.logins(diagnosis);
+            self.runtime(diagnosis);
             self.also(diagnosis);
             self.not_checked(diagnosis);
         }
@@ -184,6 +191,15 @@ impl Screen {
         self.note(label, bold(), &remedy.text, self.room.fix_lines);
         if let Some(command) = &remedy.command {
             self.lines.extend(command_lines(&shown(command), self.indent(), self.width).into_iter().map(Line::plain));
+        }
+    }
+
+    /// What the runtime itself said, and whether it agrees.
+    fn runtime(&mut self, diagnosis: &Diagnosis) {
+        let most = if self.verbose > 0 { usize::MAX } else { WORDS };
+        if let Some(sentence) = pulled::sentence(diagnosis, most) {
+            self.blank();
+            self.note("Runtime", bold(), &sentence, self.room.runtime_lines);
         }
     }
 

@@ -4,4 +4,5 @@
 
 mod healthy;
 mod order;
+mod runtime;
 mod total;

@@ -20,6 +20,9 @@ impl Screen {
         }
         self.blank();
         self.image(diagnosis);
+        if let Some(runtime) = &diagnosis.node.runtime {
+            self.fact("Runtime", &format!("{} {} at {}", runtime.name, runtime.version, runtime.endpoint));
+        }
         self.fact("Examined", &format!("{} in {} ms", diagnosis.started_at, diagnosis.took_ms));
         self.fact("Report", &format!("{} (trouble {})", diagnosis.id, diagnosis.fingerprint));
     }
@@ -120,6 +123,9 @@ impl Screen {
             let size = image.bytes.map(|bytes| format!("{bytes} bytes"));
             let parts = [image.digest.clone(), image.media_type.clone(), size];
             self.fact("Image", &parts.into_iter().flatten().collect::<Vec<_>>().join(", "));
+            if let Some(held) = &image.on_node {
+                self.fact("On the node", &format!("{}, {} bytes", held.digest, held.bytes));
+            }
             if !image.platforms.is_empty() {
                 self.fact("Platforms", &list(&image.platforms));
             }
