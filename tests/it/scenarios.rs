@@ -131,6 +131,11 @@ fn differences(world: &World, found: &Diagnosis) -> Vec<String> {
     );
     let text = format!("{found:#?}");
     wrong.extend(expect.text_contains.iter().filter(|t| !text.contains(*t)).map(|t| format!("the report lacks {t:?}")));
+    let advice: Vec<&str> = found.remedy.iter().map(|remedy| remedy.text.as_str()).collect();
+    let advised = |text: &String| advice.iter().any(|advice| advice.contains(text.as_str()));
+    let lacking = expect.remedy_contains.iter().filter(|t| !advised(t));
+    wrong.extend(lacking.map(|t| format!("no remedy says {t:?}: {advice:?}")));
+    wrong.extend(expect.remedy_lacks.iter().filter(|t| advised(t)).map(|t| format!("a remedy says {t:?}: {advice:?}")));
     wrong.extend(expect.text_lacks.iter().filter(|t| text.contains(*t)).map(|t| format!("the report contains {t:?}")));
     wrong
 }

@@ -13,6 +13,7 @@ pub mod docker_registry;
 pub mod listen;
 pub mod proxy;
 pub mod registry;
+mod socks;
 pub mod tcp;
 pub mod tls;
 pub mod world;

@@ -1,4 +1,4 @@
-//! An HTTP proxy, plain or over TLS: CONNECT tunnels and forwarded plain requests, or the refusals of real proxies.
+//! A proxy, HTTP plain or over TLS or SOCKS5: tunnels and forwarded plain requests, or the refusals of real proxies.
 
 use std::{
     collections::BTreeMap,
@@ -16,6 +16,7 @@ use tokio::{
 
 use crate::{
     listen::{self, Handle, LOOPBACK},
+    socks,
     tls::Tls,
 };
 
@@ -31,11 +32,13 @@ pub enum Decision {
     Forward,
     /// Answers this status, with a page as squid writes it.
     Status(u16),
+    /// Replies this number of RFC 1928; for SOCKS5 only.
+    Reply(u8),
     /// Never answers.
     Silent,
     /// Closes without an answer.
     Close,
-    /// Bytes that are not HTTP.
+    /// Bytes that are neither HTTP nor SOCKS5.
     Garbage,
 }
 
@@ -43,10 +46,12 @@ pub enum Decision {
 #[derive(Clone, Default)]
 pub struct Proxy {
     decision: Decision,
-    login: Option<String>,
+    login: Option<(String, String)>,
+    socks: bool,
     names: BTreeMap<String, IpAddr>,
     date: Option<String>,
     tls: Option<Tls>,
+    inspects: Option<Tls>,
 }
 
 /// A running proxy.
@@ -83,10 +88,17 @@ impl Proxy {
         self
     }
 
+    /// The same speaking SOCKS5 and no HTTP.
+    #[must_use]
+    pub fn socks(mut self) -> Self {
+        self.socks = true;
+        self
+    }
+
     /// The same asking for this login: 407 without it.
     #[must_use]
     pub fn login(mut self, user: &str, password: &str) -> Self {
-        self.login = Some(format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}"))));
+        self.login = Some((user.to_owned(), password.to_owned()));
         self
     }
 
@@ -111,6 +123,13 @@ impl Proxy {
         self
     }
 
+    /// The same ending the TLS of every tunnel itself, as inspecting proxies do, and serving nothing inside.
+    #[must_use]
+    pub fn inspects(mut self, tls: Tls) -> Self {
+        self.inspects = Some(tls);
+        self
+    }
+
     /// Starts on a free port of 127.0.0.1.
     pub async fn start(self) -> io::Result<ProxyHandle> {
         self.start_on(listen::bind(LOOPBACK).await?)
@@ -125,6 +144,7 @@ impl Proxy {
             async move {
                 // Whatever breaks here breaks for the client too, who will say so.
                 let _ = match proxy.tls.clone() {
+                    _ if proxy.socks => proxy.talk_socks(stream, &requests).await,
                     None => proxy.talk(stream, &requests).await,
                     Some(tls) => match tls.acceptor().accept(stream).await {
                         Ok(stream) => proxy.talk(stream, &requests).await,
@@ -151,12 +171,12 @@ impl Proxy {
             .iter()
             .filter_map(|line| line.split_once(':'))
             .find_map(|(name, value)| name.eq_ignore_ascii_case("proxy-authorization").then(|| value.trim()));
-        requests.lock().unwrap_or_else(PoisonError::into_inner).push(ProxyRequest {
-            method: method.to_owned(),
-            target: target.to_owned(),
-            authorized: login.is_some(),
-        });
-        if self.login.as_deref().is_some_and(|wanted| login != Some(wanted)) {
+        record(requests, method, target, login.is_some());
+        let wanted = self
+            .login
+            .as_ref()
+            .map(|(user, password)| format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}"))));
+        if wanted.is_some_and(|wanted| login != Some(wanted.as_str())) {
             return self.refuse(&mut client, 407).await;
         }
         match self.decision {
@@ -164,7 +184,7 @@ impl Proxy {
             Decision::Close => return Ok(()),
             Decision::Silent => return std::future::pending().await,
             Decision::Garbage => return client.write_all(b"\x05\xff no http here\r\n").await,
-            Decision::Forward => {}
+            Decision::Forward | Decision::Reply(_) => {}
         }
         let connect = method == "CONNECT";
         let (authority, path) = if connect { (target, "") } else { split_url(target) };
@@ -175,6 +195,10 @@ impl Proxy {
         if connect {
             let date = self.date.as_ref().map(|date| format!("Date: {date}\r\n")).unwrap_or_default();
             client.write_all(format!("HTTP/1.1 200 Connection established\r\n{date}\r\n").as_bytes()).await?;
+            if let Some(tls) = &self.inspects {
+                let mut inside = tls.acceptor().accept(client).await?;
+                return tokio::io::copy(&mut inside, &mut tokio::io::sink()).await.map(drop);
+            }
         } else {
             // One request a connection, so that the rest of the stream needs no reading.
             let headers: String = kept
@@ -186,6 +210,28 @@ impl Proxy {
             server.write_all(head.as_bytes()).await?;
         }
         server.write_all(&rest).await?;
+        tokio::io::copy_bidirectional(&mut client, &mut server).await.map(drop)
+    }
+
+    async fn talk_socks(&self, mut client: TcpStream, requests: &Requests) -> io::Result<()> {
+        match self.decision {
+            Decision::Close => return Ok(()),
+            Decision::Silent => return std::future::pending().await,
+            Decision::Garbage => return client.write_all(b"no socks here\r\n").await,
+            Decision::Forward | Decision::Reply(_) | Decision::Status(_) => {}
+        }
+        let Some(asked) = socks::greet(&mut client, self.login.as_ref()).await? else { return Ok(()) };
+        record(requests, "CONNECT", &asked.target, asked.authorized);
+        if let Decision::Reply(number) = self.decision {
+            return socks::reply(&mut client, number, None).await;
+        }
+        let Some(addr) = self.resolve(&asked.target, 443) else {
+            return socks::reply(&mut client, socks::HOST_UNREACHABLE, None).await;
+        };
+        let Ok(mut server) = TcpStream::connect(addr).await else {
+            return socks::reply(&mut client, socks::CONNECTION_REFUSED, None).await;
+        };
+        socks::reply(&mut client, socks::SUCCEEDED, server.local_addr().ok()).await?;
         tokio::io::copy_bidirectional(&mut client, &mut server).await.map(drop)
     }
 
@@ -229,6 +275,11 @@ impl ProxyHandle {
     pub fn requests(&self) -> Vec<ProxyRequest> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+fn record(requests: &Requests, method: &str, target: &str, authorized: bool) {
+    let (method, target) = (method.to_owned(), target.to_owned());
+    requests.lock().unwrap_or_else(PoisonError::into_inner).push(ProxyRequest { method, target, authorized });
 }
 
 /// The head without its final blank line, and the bytes read beyond it.

@@ -57,6 +57,15 @@ impl Scenario {
             if matches!(proxy.does, Decision::Status(status) if !is_status(status)) {
                 return Err((field("does"), "not an HTTP status"));
             }
+            let of_socks = matches!(proxy.does, Decision::Reply(_));
+            let of_http =
+                proxy.tls || proxy.inspects || proxy.date.is_some() || matches!(proxy.does, Decision::Status(_));
+            if if proxy.socks { of_http } else { of_socks } {
+                return Err((
+                    field("socks"),
+                    "a reply is SOCKS5's; a status, a date, TLS and its inspection are HTTP's",
+                ));
+            }
         }
         for path in self.files.keys() {
             let inside = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));

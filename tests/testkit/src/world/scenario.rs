@@ -205,9 +205,15 @@ pub struct Proxy {
     /// The address it listens on.
     #[serde(default = "loopback")]
     pub address: IpAddr,
+    /// Speaks SOCKS5 in place of HTTP.
+    #[serde(default)]
+    pub socks: bool,
     /// Spoken to over TLS.
     #[serde(default)]
     pub tls: bool,
+    /// Ends the TLS of every tunnel itself, with a certificate of its own for every name.
+    #[serde(default)]
+    pub inspects: bool,
     /// Its certificate with `tls`.
     #[serde(default)]
     pub certificate: Certificate,
@@ -304,6 +310,12 @@ pub struct Expect {
     /// What it must not contain.
     #[serde(default)]
     pub text_lacks: Vec<String>,
+    /// What the cause's remedies must say.
+    #[serde(default)]
+    pub remedy_contains: Vec<String>,
+    /// What they must not say.
+    #[serde(default)]
+    pub remedy_lacks: Vec<String>,
 }
 
 impl Default for Certificate {

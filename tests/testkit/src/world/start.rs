@@ -235,6 +235,12 @@ impl Makers<'_> {
         if let Some(date) = &described.date {
             proxy = proxy.date(date);
         }
+        if described.socks {
+            proxy = proxy.socks();
+        }
+        if described.inspects {
+            proxy = proxy.inspects(Tls::new(&self.stranger.issue(&Leaf::new(names.keys().cloned()))));
+        }
         if !described.tls {
             return proxy;
         }

@@ -72,3 +72,46 @@ async fn refusals_come_as_told() {
     assert!(login.starts_with("HTTP/1.1 407 ") && login.contains("Proxy-Authenticate: Basic"), "{login}");
     assert!(said_to(Proxy::new(), request).await.starts_with("HTTP/1.1 503 "));
 }
+
+/// What a SOCKS5 proxy says after these bytes, as far as its end or its tunnel.
+async fn socks_said_to(proxy: Proxy, messages: &[&[u8]], answer: usize) -> Vec<u8> {
+    let proxy = proxy.socks().start().await.expect("start");
+    let mut stream = TcpStream::connect(proxy.addr()).await.expect("connect");
+    stream.write_all(&messages.concat()).await.expect("send");
+    let mut said = vec![0; answer];
+    timeout(DEADLINE, stream.read_exact(&mut said)).await.expect("an answer").expect("a whole answer");
+    said
+}
+
+fn socks_connect(name: &str, port: u16) -> Vec<u8> {
+    let length = u8::try_from(name.len()).expect("a short name");
+    [&[5, 1, 0, 3, length], name.as_bytes(), &port.to_be_bytes()].concat()
+}
+
+#[tokio::test]
+async fn socks_tunnel_leads_to_a_name_that_only_the_proxy_knows() {
+    let registry = Registry::new().start().await.expect("start");
+    let proxy = Proxy::new().name("registry.test", LOOPBACK).socks().start().await.expect("start");
+    let mut stream = TcpStream::connect(proxy.addr()).await.expect("connect");
+    let request = socks_connect("registry.test", registry.addr().port());
+    stream.write_all(&[&[5, 1, 0], request.as_slice()].concat()).await.expect("send");
+    let mut said = [0; 12];
+    timeout(DEADLINE, stream.read_exact(&mut said)).await.expect("an answer").expect("a whole answer");
+    assert_eq!(said[..6], [5, 0, 5, 0, 0, 1]);
+    let head = head_after(&mut stream, "GET /v2/ HTTP/1.1\r\nHost: registry.test\r\n\r\n").await;
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    assert!(!proxy.requests()[0].authorized);
+}
+
+#[tokio::test]
+async fn socks_refuses_by_number_and_turns_strangers_away() {
+    let connect = socks_connect("registry.test", 443);
+    let forbids = Proxy::new().decide(Decision::Reply(2));
+    assert_eq!(socks_said_to(forbids, &[&[5, 1, 0], &connect], 4).await, [5, 0, 5, 2]);
+    assert_eq!(socks_said_to(Proxy::new(), &[&[5, 1, 0], &connect], 4).await, [5, 0, 5, 4]);
+    let with_login = || Proxy::new().login("bob", "right");
+    assert_eq!(socks_said_to(with_login(), &[&[5, 1, 0]], 2).await, [5, 0xff]);
+    let login = |password: &[u8]| [&[5, 2, 0, 2, 1, 3, b'b', b'o', b'b', 5], password].concat();
+    assert_eq!(socks_said_to(with_login(), &[&login(b"wrong")], 4).await, [5, 2, 1, 1]);
+    assert_eq!(socks_said_to(with_login(), &[&login(b"right"), &connect], 6).await, [5, 2, 1, 0, 5, 4]);
+}
