@@ -4,5 +4,6 @@
 mod command;
 mod docker_registry;
 mod logins;
+mod proxies;
 mod pullagent;
 mod scenarios;

@@ -17,6 +17,9 @@ use crate::platform::Platform;
 use crate::pull::PullEvidence;
 use crate::runtime::Store;
 
+/// What `via` says where no proxy is on the way.
+pub const DIRECT: &str = "direct";
+
 /// Everything that one examination saw.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -118,6 +121,22 @@ pub struct Hop {
 }
 
 impl Hop {
+    /// A host on the direct way, at which nothing was looked at yet.
+    pub fn new(role: Role, host: impl Into<String>, url: impl Into<String>) -> Self {
+        Self {
+            role,
+            host: host.into(),
+            url: url.into(),
+            via: DIRECT.to_owned(),
+            route: String::new(),
+            dns: None,
+            connect: None,
+            proxy: None,
+            tls: None,
+            http: None,
+        }
+    }
+
     /// The host with what it is, for a sentence: `registry.corp.io`, `the token service auth.corp.io`.
     pub fn name(&self) -> String {
         self.called(&self.host)
@@ -146,7 +165,7 @@ impl Hop {
 
     /// Whether a proxy stands between the node and the host.
     pub fn is_proxied(&self) -> bool {
-        self.via != "direct"
+        self.via != DIRECT
     }
 }
 

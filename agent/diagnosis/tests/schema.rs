@@ -169,8 +169,7 @@ fn nothing_is_null_but_the_cause() {
     let mut diagnosis = full();
     assert!(nulls(&serde_json::to_value(&diagnosis).unwrap(), "").is_empty());
     diagnosis.cause = None;
-    diagnosis.hops[0] =
-        Hop { dns: None, connect: None, proxy: None, tls: None, http: None, ..diagnosis.hops[0].clone() };
+    diagnosis.hops[0] = Hop { route: "NO_PROXY a".into(), ..Hop::new(Role::Mirror, "a:5000", "https://a:5000/v2/") };
     diagnosis.image = Some(ImageReport::default());
     diagnosis.rate_limit = None;
     assert_eq!(nulls(&serde_json::to_value(&diagnosis).unwrap(), ""), ["/cause"]);

@@ -12,6 +12,7 @@ pub mod node;
 mod outstanding;
 pub mod proxy;
 mod route;
+pub mod socks;
 pub mod stream;
 pub mod tcp;
 pub mod tls;

@@ -77,6 +77,8 @@ pub enum Route {
     },
     /// No request is made at all: the process takes itself for a CGI program.
     CgiRefused {
+        /// The proxy.
+        url: ProxyUrl,
         /// The variable whose proxy is refused.
         variable: String,
     },
@@ -124,7 +126,7 @@ impl fmt::Display for Route {
         match self {
             Self::Direct { because } => because.fmt(f),
             Self::Proxy { variable, .. } => f.write_str(variable),
-            Self::CgiRefused { variable } => write!(f, "{variable} refused, REQUEST_METHOD is set"),
+            Self::CgiRefused { variable, .. } => write!(f, "{variable} refused, REQUEST_METHOD is set"),
         }
     }
 }
@@ -187,7 +189,7 @@ impl ProxyEnv {
             return Route::Direct { because };
         };
         if self.cgi && scheme == "http" {
-            return Route::CgiRefused { variable: setting.variable.clone() };
+            return Route::CgiRefused { url: setting.url.clone(), variable: setting.variable.clone() };
         }
         let host = no_proxy::ascii_host(host);
         let port = if port.is_empty() { default_port } else { port };

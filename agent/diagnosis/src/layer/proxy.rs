@@ -33,11 +33,63 @@ pub enum ProxyOutcome {
     },
     /// The proxy answered something that is not HTTP.
     NotHttp,
-    /// This version does not speak this kind of proxy.
-    Unsupported {
-        /// The scheme of the proxy's URL.
-        scheme: String,
+    /// A SOCKS5 proxy's answer to CONNECT other than success.
+    SocksRefused {
+        /// What it answered.
+        reply: SocksReply,
     },
+    /// A SOCKS5 proxy and the node did not agree on a login.
+    SocksLogin {
+        /// On what it foundered.
+        login: SocksLogin,
+    },
+    /// What should be a SOCKS5 proxy answered something else.
+    NotSocks,
+    /// The proxy's URL holds no port that could be dialled.
+    NoPort,
+    /// Go refuses to use the proxy, since `REQUEST_METHOD` makes it take itself for a CGI program.
+    CgiRefused,
+}
+
+/// A SOCKS5 proxy's reason not to connect (RFC 1928 section 6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum SocksReply {
+    /// 1: it failed, and does not say how.
+    GeneralFailure,
+    /// 2: its rules do not allow it.
+    NotAllowed,
+    /// 3: it has no route to the host's network.
+    NetworkUnreachable,
+    /// 4: it cannot reach the host, or not resolve its name.
+    HostUnreachable,
+    /// 5: the host refuses its connection.
+    ConnectionRefused,
+    /// 6: the host did not answer it in time.
+    TtlExpired,
+    /// 7: it does not make connections.
+    CommandNotSupported,
+    /// 8: it does not take names, or not addresses of this family.
+    AddressTypeNotSupported,
+    /// A number that the RFC does not assign.
+    Unassigned {
+        /// The number.
+        number: u8,
+    },
+}
+
+/// On what the login at a SOCKS5 proxy foundered (RFC 1928 section 3, RFC 1929).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum SocksLogin {
+    /// It wants one and the variable has none.
+    Missing,
+    /// It refused user and password.
+    Rejected,
+    /// It takes neither nobody nor a user with a password.
+    NoCommonMethod,
+    /// The user name is empty, or one of the two is longer than 255 bytes: Go sends neither.
+    Unsendable,
 }
 
 /// The tunnel through one proxy.
@@ -59,3 +111,6 @@ pub struct ProxyEvidence {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsEvidence>,
 }
+
+#[cfg(test)]
+mod tests;

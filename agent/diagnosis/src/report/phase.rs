@@ -2,7 +2,7 @@
 
 use crate::evidence::Hop;
 use crate::layer::dns::{DnsAnswer, DnsOutcome, ServerFault};
-use crate::layer::proxy::{ProxyEvidence, ProxyOutcome};
+use crate::layer::proxy::{ProxyEvidence, ProxyOutcome, SocksReply};
 use crate::layer::registry::{HttpEvidence, HttpOutcome};
 use crate::layer::tls::{CertificateFault, TlsOutcome};
 use crate::layer::transport::{ConnectOutcome, StreamFailure};
@@ -131,7 +131,20 @@ fn tunnel(proxy: &ProxyEvidence) -> Seen {
         }
         ProxyOutcome::Broken { failure } => bad(stream(failure)),
         ProxyOutcome::NotHttp => bad("not HTTP"),
-        ProxyOutcome::Unsupported { .. } => bad("unsupported"),
+        ProxyOutcome::SocksRefused { reply } => bad(match reply {
+            SocksReply::NotAllowed => "not allowed",
+            SocksReply::NetworkUnreachable | SocksReply::HostUnreachable => "unreachable",
+            SocksReply::ConnectionRefused => "refused",
+            SocksReply::TtlExpired => "timeout",
+            SocksReply::GeneralFailure
+            | SocksReply::CommandNotSupported
+            | SocksReply::AddressTypeNotSupported
+            | SocksReply::Unassigned { .. } => "denied",
+        }),
+        ProxyOutcome::SocksLogin { .. } => bad("login"),
+        ProxyOutcome::NotSocks => bad("not SOCKS"),
+        ProxyOutcome::NoPort => bad("no port"),
+        ProxyOutcome::CgiRefused => bad("not used"),
     }
 }
 

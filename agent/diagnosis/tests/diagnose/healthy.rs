@@ -72,16 +72,10 @@ pub(crate) fn hop(role: Role, host: &str) -> Hop {
     };
     let verified = TlsOutcome::Ok { version: "TLS 1.3".to_owned(), protocol: None, verified: true, overlooked: vec![] };
     Hop {
-        role,
-        host: host.to_owned(),
-        url: format!("https://{host}/v2/"),
-        via: "direct".to_owned(),
-        route: String::new(),
         dns: Some(dns),
         connect: Some(connect),
-        proxy: None,
         tls: Some(TlsEvidence { outcome: verified, ms: 1, chain: Vec::new() }),
-        http: None,
+        ..Hop::new(role, host, format!("https://{host}/v2/"))
     }
 }
 

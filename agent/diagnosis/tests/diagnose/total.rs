@@ -14,7 +14,7 @@ use pullagent_diagnosis::evidence::{
     ClockSample, EndpointEvidence, Evidence, Exchange, Hop, Identity, ImageEvidence, Question, Role, TagsEvidence,
 };
 use pullagent_diagnosis::layer::dns::{DnsOutcome, ServerFault};
-use pullagent_diagnosis::layer::proxy::{ProxyEvidence, ProxyOutcome};
+use pullagent_diagnosis::layer::proxy::{ProxyEvidence, ProxyOutcome, SocksLogin, SocksReply};
 use pullagent_diagnosis::layer::registry::{Answer, Challenge, RateLimit, RegistryError, Response};
 use pullagent_diagnosis::layer::tls::{CertificateFacts, CertificateFault, ChainShape, TlsOutcome};
 use pullagent_diagnosis::layer::transport::{ConnectOutcome, StreamFailure};
@@ -119,7 +119,12 @@ fn proxy() -> impl Strategy<Value = ProxyEvidence> {
         1 => Just(ProxyOutcome::TlsFailed),
         1 => Just(ProxyOutcome::NotHttp),
         1 => words().prop_map(|reason| ProxyOutcome::Denied { reason }),
-        1 => words().prop_map(|scheme| ProxyOutcome::Unsupported { scheme }),
+        1 => any::<u8>().prop_map(|number| ProxyOutcome::SocksRefused { reply: SocksReply::Unassigned { number } }),
+        1 => Just(ProxyOutcome::SocksRefused { reply: SocksReply::NotAllowed }),
+        1 => Just(ProxyOutcome::SocksLogin { login: SocksLogin::Missing }),
+        1 => Just(ProxyOutcome::NotSocks),
+        1 => Just(ProxyOutcome::NoPort),
+        1 => Just(ProxyOutcome::CgiRefused),
         1 => stream_failure().prop_map(|failure| ProxyOutcome::Broken { failure }),
     ];
     (outcome, option::of(any::<u16>()), option::of(moment())).prop_map(|(outcome, status, date)| ProxyEvidence {

@@ -3,20 +3,19 @@
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 
-use pullagent_diagnosis::authority::Scheme;
-use pullagent_diagnosis::config::proxy_env::{ProxyProtocol, ProxyUrl, Route};
+use futures_util::future::{OptionFuture, join};
+use pullagent_diagnosis::config::proxy_env::{ProxyUrl, Route};
 use pullagent_diagnosis::evidence::{Hop, Role};
-use pullagent_diagnosis::layer::dns::DnsEvidence;
 use pullagent_diagnosis::layer::proxy::{ProxyEvidence, ProxyOutcome};
 use pullagent_diagnosis::layer::registry::Answer;
-use pullagent_diagnosis::layer::transport::{ConnectEvidence, StreamFailure};
+use pullagent_diagnosis::layer::transport::StreamFailure;
 use pullagent_diagnosis::secret::Secret;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::origin::Origin;
 use super::terms::Terms;
-use super::way::{Said, Way, tls_settings};
+use super::way::{Said, Way};
 use crate::dns::{self, Resolution};
 use crate::http::Client;
 use crate::limits::Limits;
@@ -27,6 +26,8 @@ use crate::tcp::{self, Connection};
 pub(super) struct Underway {
     resolution: Option<Resolution>,
     connection: Option<Connection>,
+    /// What was dialled may be the beginning of a password.
+    is_hidden: bool,
 }
 
 impl Underway {
@@ -35,20 +36,23 @@ impl Underway {
         self.connection.as_ref().and_then(Connection::address)
     }
 
-    pub(super) async fn finish(self, until: Instant) -> (Option<DnsEvidence>, Option<ConnectEvidence>) {
-        let dns = async {
-            match self.resolution {
-                Some(resolution) => Some(resolution.finish(until).await),
-                None => None,
+    /// Gives what is outstanding until then and completes the hop.
+    pub(super) async fn finish(self, hop: &mut Hop, until: Instant) {
+        let dns = OptionFuture::from(self.resolution.map(|resolution| resolution.finish(until)));
+        let connect = OptionFuture::from(self.connection.map(|connection| connection.finish(until)));
+        (hop.dns, hop.connect) = join(dns, connect).await;
+        if self.is_hidden {
+            if let Some(dns) = &mut hop.dns {
+                dns.name = None;
+                dns.queries.clear();
             }
-        };
-        let connect = async {
-            match self.connection {
-                Some(connection) => Some(connection.finish(until).await),
-                None => None,
+            if let Some(connect) = &mut hop.connect {
+                connect.port = 0;
             }
-        };
-        futures_util::future::join(dns, connect).await
+            if let Some(proxy) = &mut hop.proxy {
+                proxy.tls = None;
+            }
+        }
     }
 }
 
@@ -56,7 +60,7 @@ impl Underway {
 pub(super) struct Host {
     pub(super) hop: usize,
     pub(super) origin: Origin,
-    way: Option<Way>,
+    way: Option<(SocketAddr, Way)>,
     idle: Mutex<Vec<Client>>,
 }
 
@@ -69,54 +73,38 @@ impl Host {
         url: &str,
         until: Instant,
     ) -> (Self, Hop, Underway) {
-        let (host, port) = (origin.host().to_owned(), origin.port());
-        let route = terms.plan.network.proxy.route(origin.scheme.word(), &host, Some(port));
-        let (via, decided_by, proxy) = match &route {
-            Route::Direct { because } => ("direct".to_owned(), because.to_string(), None),
-            Route::Proxy { url, variable } => (url.to_string(), variable.clone(), Some(url.clone())),
-            Route::CgiRefused { .. } => ("direct".to_owned(), route.to_string(), None),
-        };
-        let mut hop = Hop {
-            role,
-            host: origin.authority.clone(),
-            url: url.to_owned(),
-            via,
-            route: decided_by,
-            dns: None,
-            connect: None,
-            proxy: None,
-            tls: None,
-            http: None,
-        };
+        let route = terms.plan.network.proxy.route(origin.scheme.word(), origin.host(), Some(origin.port()));
+        let mut hop = Hop { route: route.to_string(), ..Hop::new(role, &origin.authority, url) };
         let mut underway = Underway::default();
-        let mut way = None;
-        let mut idle = Vec::new();
-        match dialled(&origin, proxy.as_ref()) {
-            Ok((name, port)) => {
-                let stream = dial(terms, &name, port, until, &mut underway).await;
-                if let Some((stream, address)) = stream {
-                    let planned = Way { address, proxy, tls: tls_settings(terms, &origin), now: (terms.clock)() };
-                    let mut said = Said::default();
-                    let reached = planned.clone().speak(stream, &origin, terms.limits, until, &mut said).await;
-                    (hop.proxy, hop.tls) = (said.proxy, said.tls);
-                    if let Some(opened) = reached {
-                        // Where HTTP did not begin, the first question opens another one and writes down how that ends.
-                        idle.extend(opened);
-                        way = Some(planned);
-                    }
-                }
-            }
-            Err(scheme) => {
-                hop.proxy = Some(ProxyEvidence {
-                    outcome: ProxyOutcome::Unsupported { scheme },
-                    ms: 0,
-                    status: None,
-                    date: None,
-                    tls: None,
-                });
+        let mut host = Self { hop: 0, origin, way: None, idle: Mutex::default() };
+        let proxy = match &route {
+            Route::Direct { .. } => None,
+            Route::Proxy { url, .. } | Route::CgiRefused { url, .. } => Some(url.clone()),
+        };
+        if let Some(proxy) = &proxy {
+            hop.via = proxy.to_string();
+            underway.is_hidden = proxy.is_hidden();
+        }
+        if matches!(route, Route::CgiRefused { .. }) {
+            hop.proxy = Some(unasked(ProxyOutcome::CgiRefused));
+            return (host, hop, underway);
+        }
+        let way = Way::planned(terms, &host.origin, proxy);
+        let Some((name, port)) = way.dials(&host.origin) else {
+            hop.proxy = Some(unasked(ProxyOutcome::NoPort));
+            return (host, hop, underway);
+        };
+        if let Some((stream, address)) = dial(terms, &name, port, until, &mut underway).await {
+            let mut said = Said::default();
+            let reached = way.speak(stream, &host.origin, terms.limits, until, &mut said).await;
+            (hop.proxy, hop.tls) = (said.proxy, said.tls);
+            if let Some(opened) = reached {
+                // Where HTTP did not begin, the first question opens another one and writes down how that ends.
+                host.idle = Mutex::new(opened.into_iter().collect());
+                host.way = Some((address, way));
             }
         }
-        (Self { hop: 0, origin, way, idle: Mutex::new(idle) }, hop, underway)
+        (host, hop, underway)
     }
 
     /// The same host with its place among the hops.
@@ -131,16 +119,17 @@ impl Host {
 
     /// Whether requests name the whole URL: over plain HTTP through a proxy they do.
     pub(super) fn wants_absolute_form(&self) -> bool {
-        self.origin.scheme == Scheme::Http && self.proxy().is_some()
+        self.untunnelled().is_some()
     }
 
     /// The login for a proxy that each plain request carries.
     pub(super) fn proxy_authorization(&self) -> Option<Secret<String>> {
-        self.proxy().filter(|_| self.origin.scheme == Scheme::Http).and_then(ProxyUrl::authorization)
+        self.untunnelled().and_then(ProxyUrl::authorization)
     }
 
-    fn proxy(&self) -> Option<&ProxyUrl> {
-        self.way.as_ref().and_then(|way| way.proxy.as_ref())
+    /// The proxy that reads the requests itself.
+    fn untunnelled(&self) -> Option<&ProxyUrl> {
+        self.way.as_ref()?.1.proxy.as_ref().filter(|proxy| !self.origin.is_tunnelled_by(proxy))
     }
 
     /// An open connection: an idle one, or a new one made the same way.
@@ -153,9 +142,9 @@ impl Host {
         if let Some(client) = idle {
             return Ok(client);
         }
-        let Some(way) = &self.way else { return Err(Answer::NotReached) };
+        let Some((address, way)) = &self.way else { return Err(Answer::NotReached) };
         let until_connected = until.min(Instant::now() + limits.connect);
-        let stream = match tokio::time::timeout_at(until_connected, TcpStream::connect(way.address)).await {
+        let stream = match tokio::time::timeout_at(until_connected, TcpStream::connect(*address)).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => {
                 return Err(Answer::Broken { failure: crate::stream::stream_failure(&error), started: false });
@@ -163,7 +152,7 @@ impl Host {
             Err(_) => return Err(Answer::Broken { failure: StreamFailure::Timeout, started: false }),
         };
         let mut said = Said::default();
-        match way.clone().speak(stream, &self.origin, limits, until, &mut said).await {
+        match way.speak(stream, &self.origin, limits, until, &mut said).await {
             Some(opened) => opened,
             None => Err(said.failure()),
         }
@@ -177,15 +166,9 @@ impl Host {
     }
 }
 
-/// Which name and port are dialled: the host's, or its proxy's. Names the scheme of a proxy that is not spoken.
-fn dialled(origin: &Origin, proxy: Option<&ProxyUrl>) -> Result<(String, u16), String> {
-    match proxy {
-        None => Ok((origin.host().to_owned(), origin.port())),
-        Some(proxy) => match (proxy.protocol(), proxy.port()) {
-            (ProxyProtocol::Http | ProxyProtocol::Https, Some(port)) => Ok((proxy.host(), port)),
-            _ => Err(proxy.scheme().to_owned()),
-        },
-    }
+/// What is known of a proxy that was not contacted.
+fn unasked(outcome: ProxyOutcome) -> ProxyEvidence {
+    ProxyEvidence { outcome, ms: 0, status: None, date: None, tls: None }
 }
 
 async fn dial(

@@ -1,6 +1,7 @@
 //! Where a URL leads: what one connection can serve.
 
 use pullagent_diagnosis::authority::{Scheme, split_authority};
+use pullagent_diagnosis::config::proxy_env::{ProxyProtocol, ProxyUrl};
 
 /// Scheme and authority: what one connection serves.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -29,6 +30,12 @@ impl Origin {
 
     pub(super) fn port(&self) -> u16 {
         split_authority(&self.authority).1.and_then(|p| p.parse().ok()).unwrap_or_else(|| self.scheme.default_port())
+    }
+
+    /// Whether requests through this proxy go inside a tunnel: all but plain HTTP through an HTTP proxy (Go net/http
+    /// transport.go `dialConn`).
+    pub(super) fn is_tunnelled_by(&self, proxy: &ProxyUrl) -> bool {
+        self.scheme == Scheme::Https || proxy.protocol() == ProxyProtocol::Socks5
     }
 
     /// Host and port as CONNECT wants them.

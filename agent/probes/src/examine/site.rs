@@ -9,7 +9,6 @@ use pullagent_diagnosis::case::NotChecked;
 use pullagent_diagnosis::evidence::{
     ClockSample, EndpointEvidence, Exchange, Hop, Identity, ImageEvidence, Question, Role, TagsEvidence,
 };
-use pullagent_diagnosis::layer::proxy::ProxyOutcome;
 use pullagent_diagnosis::layer::registry::{Answer, HttpEvidence};
 use pullagent_diagnosis::layer::tls::{CertificateFault, TlsOutcome};
 use pullagent_diagnosis::manifest::Manifest;
@@ -60,12 +59,6 @@ impl<'a> Site<'a> {
         let until = self.terms.deadline.min(begun + left);
         let (host, hop, underway) = Host::reach(&self.terms, origin.clone(), role, url, until).await;
         self.ledger().unreached += begun.elapsed();
-        if let Some(ProxyOutcome::Unsupported { scheme }) = hop.proxy.as_ref().map(|proxy| &proxy.outcome) {
-            self.not_checked(
-                format!("{} through {}", hop.host, hop.via),
-                format!("a `{scheme}` proxy is not examined by this version"),
-            );
-        }
         if let Some(theirs) = hop.proxy.as_ref().and_then(|p| p.date) {
             self.ledger().clocks.push(ClockSample { host: hop.via.clone(), theirs, ours: (self.terms.clock)() });
         }
@@ -174,11 +167,8 @@ impl<'a> Site<'a> {
         let until = Instant::now() + self.terms.limits.aside;
         let ledger = self.ledger.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut evidence = ledger.evidence;
-        let finished = futures_util::future::join_all(ledger.underway.into_iter().map(|u| u.finish(until))).await;
-        for (hop, (dns, connect)) in evidence.hops.iter_mut().zip(finished) {
-            hop.dns = dns;
-            hop.connect = connect;
-        }
+        let hops = evidence.hops.iter_mut().zip(ledger.underway);
+        futures_util::future::join_all(hops.map(|(hop, underway)| underway.finish(hop, until))).await;
         (evidence, ledger.clocks)
     }
 }

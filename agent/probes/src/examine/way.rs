@@ -1,10 +1,9 @@
 //! From an open TCP connection to an HTTP connection: the proxy's TLS, the tunnel, the host's TLS. Dials nothing.
 
-use std::net::SocketAddr;
-
 use jiff::Timestamp;
 use pullagent_diagnosis::authority::Scheme;
 use pullagent_diagnosis::config::proxy_env::{ProxyProtocol, ProxyUrl};
+use pullagent_diagnosis::config::trust::Trust;
 use pullagent_diagnosis::layer::proxy::{ProxyEvidence, ProxyOutcome};
 use pullagent_diagnosis::layer::registry::Answer;
 use pullagent_diagnosis::layer::tls::{TlsEvidence, TlsOutcome};
@@ -17,17 +16,23 @@ use super::terms::Terms;
 use crate::http::Client;
 use crate::limits::Limits;
 use crate::proxy::tunnel;
+use crate::socks;
 use crate::tls::{TlsSettings, handshake};
 use crate::wire::BoxedStream;
 
-/// What it takes to open another connection the same way.
+/// Where Go dials a proxy whose URL has no host.
+const THIS_NODE: &str = "127.0.0.1";
+
+/// What stands between an open TCP connection and a host, each time the same.
 #[derive(Clone)]
 pub(super) struct Way {
-    pub(super) address: SocketAddr,
     pub(super) proxy: Option<ProxyUrl>,
-    pub(super) tls: Option<TlsSettings>,
+    /// How the host's certificate is verified; `None` over plain HTTP.
+    tls: Option<TlsSettings>,
+    /// The system's authorities, by which a proxy's certificate is judged.
+    trust: Trust,
     /// This node's time when the host was first reached.
-    pub(super) now: Timestamp,
+    now: Timestamp,
 }
 
 /// What a proxy and TLS said on the way to a host.
@@ -53,16 +58,39 @@ impl Said {
 }
 
 impl Way {
-    /// From an open TCP connection to an HTTP connection: the proxy's TLS, the tunnel, the host's TLS.
+    pub(super) fn planned(terms: &Terms<'_>, origin: &Origin, proxy: Option<ProxyUrl>) -> Self {
+        let trust = terms.plan.network.trust.clone();
+        Self { proxy, tls: tls_settings(terms, origin), trust, now: (terms.clock)() }
+    }
+
+    /// Which name and port are dialled: the host's, or its proxy's; `None` where the proxy has no port to dial.
+    pub(super) fn dials(&self, origin: &Origin) -> Option<(String, u16)> {
+        let Some(proxy) = &self.proxy else { return Some((origin.host().to_owned(), origin.port())) };
+        let host = Some(proxy.host()).filter(|host| !host.is_empty());
+        Some((host.unwrap_or_else(|| THIS_NODE.to_owned()), proxy.port()?))
+    }
+
+    /// From an open TCP connection to an HTTP connection.
     pub(super) async fn speak(
-        self,
+        &self,
         stream: TcpStream,
         origin: &Origin,
         limits: &Limits,
         until: Instant,
         said: &mut Said,
     ) -> Option<Result<Client, Answer>> {
-        let limits = &limits.until(until);
+        let (stream, h2) = self.lead(stream, origin, &limits.until(until), said).await?;
+        Some(Client::start(stream, h2, until).await)
+    }
+
+    /// From an open TCP connection to the host: the proxy's TLS, the tunnel, the host's TLS. True with HTTP/2.
+    pub(super) async fn lead(
+        &self,
+        stream: TcpStream,
+        origin: &Origin,
+        limits: &Limits,
+        said: &mut Said,
+    ) -> Option<(BoxedStream, bool)> {
         let mut stream: BoxedStream = Box::new(stream);
         if let Some(proxy) = &self.proxy {
             stream = self.through(proxy, stream, origin, limits, said).await?;
@@ -74,21 +102,20 @@ impl Way {
             said.tls = Some(evidence);
             stream = Box::new(encrypted?);
         }
-        Some(Client::start(stream, h2, until).await)
+        Some((stream, h2))
     }
 
     async fn through(
         &self,
         proxy: &ProxyUrl,
-        stream: BoxedStream,
+        mut stream: BoxedStream,
         origin: &Origin,
         limits: &Limits,
         said: &mut Said,
     ) -> Option<BoxedStream> {
-        let mut stream = stream;
         if proxy.protocol() == ProxyProtocol::Https {
             // A proxy's certificate is judged by the system's authorities alone.
-            let settings = TlsSettings { trust: self.tls.clone().unwrap_or_default().trust, ..TlsSettings::default() };
+            let settings = TlsSettings { trust: self.trust.clone(), ..TlsSettings::default() };
             let (evidence, encrypted) = handshake(stream, &proxy.host(), &settings, self.now, limits).await;
             let Some(encrypted) = encrypted else {
                 let outcome = ProxyOutcome::TlsFailed;
@@ -98,17 +125,24 @@ impl Way {
             };
             stream = Box::new(encrypted);
         }
-        if origin.scheme == Scheme::Http {
+        if !origin.is_tunnelled_by(proxy) {
             return Some(stream);
         }
-        let (evidence, tunnelled) = tunnel(stream, &origin.target(), proxy.authorization().as_ref(), limits).await;
+        let (evidence, tunnelled): (ProxyEvidence, Option<BoxedStream>) = if proxy.protocol() == ProxyProtocol::Socks5 {
+            let (evidence, stream) =
+                socks::connect(stream, origin.host(), origin.port(), proxy.credentials(), limits).await;
+            (evidence, stream)
+        } else {
+            let (evidence, tunnel) = tunnel(stream, &origin.target(), proxy.authorization().as_ref(), limits).await;
+            (evidence, tunnel.map(|tunnel| Box::new(tunnel) as BoxedStream))
+        };
         said.proxy = Some(evidence);
-        Some(Box::new(tunnelled?))
+        tunnelled
     }
 }
 
 /// How the certificate of an origin is verified; `None` over plain HTTP. The endpoint's own rules are for it alone.
-pub(super) fn tls_settings(terms: &Terms<'_>, origin: &Origin) -> Option<TlsSettings> {
+fn tls_settings(terms: &Terms<'_>, origin: &Origin) -> Option<TlsSettings> {
     let is_endpoint = origin.host().eq_ignore_ascii_case(terms.endpoint.host())
         && origin.port() == terms.endpoint.port(origin.scheme);
     (origin.scheme == Scheme::Https).then(|| TlsSettings {

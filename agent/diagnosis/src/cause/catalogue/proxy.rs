@@ -68,6 +68,7 @@ macro_rules! proxy {
                 ": Bad Gateway",
                 ": Service Unavailable",
                 ": Gateway Timeout",
+                "connection not allowed by ruleset",
             ],
         },
         confirm: [

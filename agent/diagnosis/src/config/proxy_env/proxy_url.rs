@@ -62,7 +62,7 @@ impl ProxyUrl {
 
     /// The name or address that is dialled, IPv6 without brackets. Empty for a broken value, where Go dials this node.
     ///
-    /// Show it only if [`Self::is_cut_short`] is false.
+    /// Show it only if [`Self::is_hidden`] is false.
     pub fn host(&self) -> String {
         ascii_host(&self.0.hostname()).into_owned()
     }
@@ -82,6 +82,13 @@ impl ProxyUrl {
     /// beginning of the password, and are not shown.
     pub fn is_cut_short(&self) -> bool {
         self.0.has_at_sign_after_host()
+    }
+
+    /// Host and port are not shown, and nobody may show them: they may be the user name and the beginning of the
+    /// password.
+    pub fn is_hidden(&self) -> bool {
+        // After a second try the host is the value's scheme, which is no secret and tells what happened.
+        self.is_cut_short() && !matches!(&*self.0.host(), "" | "http:" | "https:" | "socks5:" | "socks5h:")
     }
 
     /// User name and password, for SOCKS5.
@@ -111,8 +118,7 @@ impl fmt::Display for ProxyUrl {
             ProxyProtocol::Https => "https",
             ProxyProtocol::Socks5 => "socks5",
         };
-        // After a second try the host is the value's scheme, which is no secret and tells what happened.
-        if self.is_cut_short() && !matches!(&*self.0.host(), "" | "http:" | "https:" | "socks5:" | "socks5h:") {
+        if self.is_hidden() {
             return write!(f, "{scheme}://***");
         }
         write!(f, "{scheme}://{}", self.0.escaped_host())

@@ -123,6 +123,28 @@ fn what_the_proxy_does() {
             Code::ProxyUnreachable,
             "10.0.0.9:1080",
         ),
+        (
+            "socks connect tcp 10.0.0.9:1080->reg.corp.io:5000: unexpected protocol version 72",
+            Code::ProxyUnreachable,
+            "-",
+        ),
+        (
+            "socks connect tcp 10.0.0.9:1080->reg.corp.io:5000: unknown error connection not allowed by ruleset",
+            Code::ProxyDenied,
+            "-",
+        ),
+        ("socks connect tcp 10.0.0.9:1080->reg.corp.io:5000: unknown error host unreachable", Code::ProxyDenied, "-"),
+        ("socks connect tcp 10.0.0.9:1080->reg.corp.io:5000: unknown error connection refused", Code::ProxyDenied, "-"),
+        (
+            "socks connect tcp 10.0.0.9:1080->reg.corp.io:5000: username/password authentication failed",
+            Code::ProxyDenied,
+            "-",
+        ),
+        (
+            "refusing to use HTTP_PROXY value in CGI environment; see golang.org/s/cgihttpproxy",
+            Code::RuntimeConfigInvalid,
+            HOST,
+        ),
         ("malformed HTTP status code \"no\"", Code::ProxyUnreachable, "-"),
         ("unexpected EOF", Code::ProxyUnreachable, "-"),
         (
