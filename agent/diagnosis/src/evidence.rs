@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::case::NotChecked;
 use crate::layer::dns::DnsEvidence;
-use crate::layer::proxy::ProxyEvidence;
+use crate::layer::proxy::{OtherWay, ProxyEvidence};
 use crate::layer::registry::{Answer, HttpEvidence};
 use crate::layer::tls::TlsEvidence;
 use crate::layer::transport::ConnectEvidence;
@@ -118,6 +118,9 @@ pub struct Hop {
     /// The last answer of the host that mattered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<HttpEvidence>,
+    /// The way that the runtime does not take, past the proxy or through it; looked at where its own way failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_way: Option<OtherWay>,
 }
 
 impl Hop {
@@ -134,6 +137,7 @@ impl Hop {
             proxy: None,
             tls: None,
             http: None,
+            other_way: None,
         }
     }
 

@@ -15,7 +15,7 @@ use pullagent_diagnosis::layer::credentials::CredentialOutcome;
 use pullagent_diagnosis::layer::dns::{
     DnsAnswer, DnsEvidence, DnsOutcome, DnsQuery, DnsServer, Family, NameSource, ServerFault,
 };
-use pullagent_diagnosis::layer::proxy::{ProxyEvidence, ProxyOutcome};
+use pullagent_diagnosis::layer::proxy::{OtherWay, OtherWayOutcome, ProxyEvidence, ProxyOutcome};
 use pullagent_diagnosis::layer::registry::{HttpEvidence, HttpOutcome, RateLimit};
 use pullagent_diagnosis::layer::tls::{CertificateFacts, CertificateFault, TlsEvidence, TlsOutcome};
 use pullagent_diagnosis::layer::transport::{AddressEvidence, ConnectEvidence, ConnectOutcome, StreamFailure};
@@ -99,6 +99,13 @@ fn full() -> Diagnosis {
         }),
         tls: Some(tls),
         http: Some(HttpEvidence { outcome: HttpOutcome::Ok, ms: 1, status: Some(200) }),
+        other_way: Some(OtherWay {
+            via: "direct".into(),
+            variable: "NO_PROXY".into(),
+            entries: vec!["a".into()],
+            outcome: OtherWayOutcome::Works,
+            ms: 1,
+        }),
     };
     let mut unresolved = hop.clone();
     unresolved.dns.as_mut().unwrap().outcome = DnsOutcome::ServerFailure { server, fault: ServerFault::ServFail };

@@ -8,6 +8,7 @@ mod image;
 mod login;
 mod missing;
 mod origin;
+mod other_way;
 mod site;
 mod terms;
 mod token;

@@ -4,6 +4,7 @@
 //! business. Copied rules: golang.org/x/net http/httpproxy/proxy.go and Go's net/http transport.go.
 
 mod no_proxy;
+mod other_route;
 mod proxy_url;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use self::no_proxy::NoProxy;
+pub use self::other_route::OtherRoute;
 pub use self::proxy_url::{ProxyCredentials, ProxyProtocol, ProxyUrl};
 use crate::config::go_url::{GoUrl, parse_ip};
 

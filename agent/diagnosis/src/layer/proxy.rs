@@ -1,6 +1,8 @@
-//! The proxy between the node and a host: what it answered to CONNECT, and which cause that is.
+//! The proxy between the node and a host: what it answered to CONNECT, which cause that is, and whether the way that the
+//! runtime does not take would lead to the host.
 
 mod finding;
+mod other_way;
 pub(crate) mod wordings;
 
 use jiff::Timestamp;
@@ -11,6 +13,8 @@ use super::tls::TlsEvidence;
 use super::transport::StreamFailure;
 
 pub use finding::finding;
+pub(crate) use other_way::with_other_way;
+pub use other_way::{OtherWay, OtherWayOutcome};
 
 /// What became of the tunnel. The proxy's own name and connection stand in the hop's `dns` and `connect`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

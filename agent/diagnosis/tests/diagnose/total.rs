@@ -14,7 +14,9 @@ use pullagent_diagnosis::evidence::{
     ClockSample, EndpointEvidence, Evidence, Exchange, Hop, Identity, ImageEvidence, Question, Role, TagsEvidence,
 };
 use pullagent_diagnosis::layer::dns::{DnsOutcome, ServerFault};
-use pullagent_diagnosis::layer::proxy::{ProxyEvidence, ProxyOutcome, SocksLogin, SocksReply};
+use pullagent_diagnosis::layer::proxy::{
+    OtherWay, OtherWayOutcome, ProxyEvidence, ProxyOutcome, SocksLogin, SocksReply,
+};
 use pullagent_diagnosis::layer::registry::{Answer, Challenge, RateLimit, RegistryError, Response};
 use pullagent_diagnosis::layer::tls::{CertificateFacts, CertificateFault, ChainShape, TlsOutcome};
 use pullagent_diagnosis::layer::transport::{ConnectOutcome, StreamFailure};
@@ -136,6 +138,19 @@ fn proxy() -> impl Strategy<Value = ProxyEvidence> {
     })
 }
 
+fn other_way() -> impl Strategy<Value = OtherWay> {
+    let outcome =
+        prop::sample::select(vec![OtherWayOutcome::Works, OtherWayOutcome::ProxyFails, OtherWayOutcome::NotWaitedFor]);
+    let via = prop_oneof![Just("direct".to_owned()), words()];
+    (via, words(), vec(words(), 0..3), outcome).prop_map(|(via, variable, entries, outcome)| OtherWay {
+        via,
+        variable,
+        entries,
+        outcome,
+        ms: 1,
+    })
+}
+
 fn hop() -> impl Strategy<Value = Hop> {
     let role = prop::sample::select(vec![Role::Mirror, Role::Registry, Role::Token, Role::Blob]);
     let facts = (moment(), moment(), words()).prop_map(|(not_before, not_after, subject)| CertificateFacts {
@@ -147,8 +162,9 @@ fn hop() -> impl Strategy<Value = Hop> {
         sha256: String::new(),
     });
     let outcomes = (dns_outcome(), connect_outcome(), tls_outcome());
-    (role, words(), outcomes, option::of(proxy()), vec(facts, 0..2), any::<[bool; 3]>()).prop_map(
-        |(role, host, (dns, connect, tls), proxy, chain, there)| {
+    let ways = (option::of(proxy()), option::of(other_way()));
+    (role, words(), outcomes, ways, vec(facts, 0..2), any::<[bool; 3]>()).prop_map(
+        |(role, host, (dns, connect, tls), (proxy, other_way), chain, there)| {
             let mut hop = healthy::hop(role, &host);
             hop.dns.as_mut().unwrap().outcome = dns;
             hop.connect.as_mut().unwrap().outcome = connect;
@@ -157,7 +173,7 @@ fn hop() -> impl Strategy<Value = Hop> {
             if proxy.is_some() {
                 "http://proxy.test:3128".clone_into(&mut hop.via);
             }
-            hop.proxy = proxy;
+            (hop.proxy, hop.other_way) = (proxy, other_way);
             hop.dns.take_if(|_| !there[0]);
             hop.connect.take_if(|_| !there[1]);
             hop.tls.take_if(|_| !there[2]);

@@ -3,17 +3,19 @@
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 
-use futures_util::future::{OptionFuture, join};
+use futures_util::future::{OptionFuture, join3};
 use pullagent_diagnosis::config::proxy_env::{ProxyUrl, Route};
 use pullagent_diagnosis::evidence::{Hop, Role};
 use pullagent_diagnosis::layer::proxy::{ProxyEvidence, ProxyOutcome};
 use pullagent_diagnosis::layer::registry::Answer;
-use pullagent_diagnosis::layer::transport::StreamFailure;
+use pullagent_diagnosis::layer::tls::TlsOutcome;
+use pullagent_diagnosis::layer::transport::{ConnectOutcome, StreamFailure};
 use pullagent_diagnosis::secret::Secret;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::origin::Origin;
+use super::other_way::Look;
 use super::terms::Terms;
 use super::way::{Said, Way};
 use crate::dns::{self, Resolution};
@@ -26,6 +28,7 @@ use crate::tcp::{self, Connection};
 pub(super) struct Underway {
     resolution: Option<Resolution>,
     connection: Option<Connection>,
+    other_way: Option<Look>,
     /// What was dialled may be the beginning of a password.
     is_hidden: bool,
 }
@@ -36,11 +39,16 @@ impl Underway {
         self.connection.as_ref().and_then(Connection::address)
     }
 
+    fn is_connected(&self) -> bool {
+        self.connection.as_ref().is_some_and(|connection| *connection.outcome() == ConnectOutcome::Ok)
+    }
+
     /// Gives what is outstanding until then and completes the hop.
     pub(super) async fn finish(self, hop: &mut Hop, until: Instant) {
         let dns = OptionFuture::from(self.resolution.map(|resolution| resolution.finish(until)));
         let connect = OptionFuture::from(self.connection.map(|connection| connection.finish(until)));
-        (hop.dns, hop.connect) = join(dns, connect).await;
+        let other_way = OptionFuture::from(self.other_way.map(|look| look.finish(until)));
+        (hop.dns, hop.connect, hop.other_way) = join3(dns, connect, other_way).await;
         if self.is_hidden {
             if let Some(dns) = &mut hop.dns {
                 dns.name = None;
@@ -92,6 +100,7 @@ impl Host {
         let way = Way::planned(terms, &host.origin, proxy);
         let Some((name, port)) = way.dials(&host.origin) else {
             hop.proxy = Some(unasked(ProxyOutcome::NoPort));
+            underway.other_way = Look::begin(terms, &host.origin);
             return (host, hop, underway);
         };
         if let Some((stream, address)) = dial(terms, &name, port, until, &mut underway).await {
@@ -103,6 +112,9 @@ impl Host {
                 host.idle = Mutex::new(opened.into_iter().collect());
                 host.way = Some((address, way));
             }
+        }
+        if host.way.is_none() && has_another_way(&route, &hop, &underway) {
+            underway.other_way = Look::begin(terms, &host.origin);
         }
         (host, hop, underway)
     }
@@ -163,6 +175,18 @@ impl Host {
         if client.is_open() {
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(client);
         }
+    }
+}
+
+/// Whether another way may lead past what went wrong: past a proxy always; through one, where an exception kept the host
+/// from it, only if the network is in the way.
+fn has_another_way(route: &Route, hop: &Hop, underway: &Underway) -> bool {
+    match route {
+        Route::Proxy { .. } => true,
+        Route::Direct { .. } => {
+            !underway.is_connected() || hop.tls.as_ref().is_some_and(|tls| tls.outcome == TlsOutcome::Timeout)
+        }
+        Route::CgiRefused { .. } => false,
     }
 }
 

@@ -5,6 +5,7 @@ use crate::authority::split_authority;
 use crate::cause::{Code, Confidence};
 use crate::evidence::Hop;
 use crate::finding::Finding;
+use crate::layer::proxy::with_other_way;
 
 /// The cause that a failed resolution is; `None` while the name resolves or was not looked up.
 pub fn finding(hop: &Hop) -> Option<Finding> {
@@ -12,7 +13,7 @@ pub fn finding(hop: &Hop) -> Option<Finding> {
     let host = split_authority(&hop.host).0;
     let who = hop.name_without_port();
     let asked = list(&dns.servers);
-    Some(match &dns.outcome {
+    let finding = match &dns.outcome {
         DnsOutcome::Ok { .. } => return None,
         DnsOutcome::NameNotFound => {
             Finding::new(Code::DnsNameNotFound, format!("{who} does not exist: no such host{}", says(&asked)))
@@ -50,7 +51,8 @@ pub fn finding(hop: &Hop) -> Option<Finding> {
             .at_most(Confidence::Likely)
             .fix("let the node reach its name servers on port 53 over UDP and TCP, or name others in /etc/resolv.conf")
         }
-    })
+    };
+    Some(with_other_way(finding, hop))
 }
 
 /// A warning for each server that failed although the name was resolved.

@@ -1,6 +1,6 @@
 //! What goes wrong between the node and the proxy, or by the proxy's word.
 
-use super::{ProxyEvidence, ProxyOutcome, SocksLogin, SocksReply};
+use super::{OtherWayOutcome, ProxyEvidence, ProxyOutcome, SocksLogin, SocksReply, with_other_way};
 use crate::authority::split_authority;
 use crate::cause::{Code, Confidence};
 use crate::evidence::Hop;
@@ -16,6 +16,10 @@ const HIDDEN: &str = "://***";
 
 /// The cause that a failing proxy is; `None` while the tunnel stands or was not tried.
 pub fn finding(hop: &Hop) -> Option<Finding> {
+    Some(with_other_way(broken(hop)?, hop))
+}
+
+fn broken(hop: &Hop) -> Option<Finding> {
     let on_the_way = dns::finding(hop).or_else(|| transport::finding(hop));
     if let Some(broken) = on_the_way {
         let finding = unreachable(hop, &of_the_proxy(hop, &broken.summary));
@@ -146,7 +150,13 @@ fn refusal(hop: &Hop, detail: &'static str, summary: String) -> Finding {
     }
 }
 
-/// The end of a remedy: the exception.
+/// The end of a remedy: the exception, unless it was tried and leads nowhere, or is advised already.
 fn past_the_proxy(hop: &Hop) -> String {
-    format!(", or add {} to NO_PROXY if it is reached directly", split_authority(&hop.host).0)
+    match hop.other_way.as_ref().map(|way| way.outcome) {
+        None | Some(OtherWayOutcome::NotWaitedFor) => {
+            format!(", or add {} to NO_PROXY if it is reached directly", split_authority(&hop.host).0)
+        }
+        Some(OtherWayOutcome::Works) => String::new(),
+        Some(_) => " (without the proxy this node does not reach it)".to_owned(),
+    }
 }

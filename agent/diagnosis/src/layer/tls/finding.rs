@@ -7,6 +7,7 @@ use crate::authority::split_authority;
 use crate::cause::{Code, Confidence, Severity};
 use crate::evidence::{ClockSample, Hop};
 use crate::finding::Finding;
+use crate::layer::proxy::with_other_way;
 use crate::layer::transport;
 use crate::text::duration_in_words;
 
@@ -47,7 +48,7 @@ pub fn finding(hop: &Hop, clocks: &[ClockSample]) -> Option<Finding> {
                 .fix("let the server offer TLS 1.2 or later with a modern cipher")
         }
     };
-    Some(finding.at(&hop.host))
+    Some(with_other_way(finding.at(&hop.host), hop))
 }
 
 /// What went wrong in a handshake, in a few words, for a sentence about something else; `None` while it stands.

@@ -8,6 +8,7 @@ use crate::case::Node;
 use crate::cause::{Code, Confidence};
 use crate::evidence::Hop;
 use crate::finding::Finding;
+use crate::layer::proxy::with_other_way;
 
 /// The cause that a failed connection is; `None` while there is one or none was tried.
 pub fn finding(hop: &Hop) -> Option<Finding> {
@@ -48,7 +49,7 @@ pub fn finding(hop: &Hop) -> Option<Finding> {
         )
         .fix("look at the node's own firewall rules and limits"),
     };
-    Some(finding.at(&hop.host))
+    Some(with_other_way(finding.at(&hop.host), hop))
 }
 
 /// When an open stream broke.
