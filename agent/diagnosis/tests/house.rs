@@ -26,6 +26,7 @@ const TOUCHES_THE_WORLD: &[&str] = &[
     "hyper-util",
     "libc",
     "mio",
+    "netlink-packet-sock-diag",
     "nix",
     "reqwest",
     "rustix",
@@ -42,7 +43,7 @@ const TOUCHES_THE_WORLD: &[&str] = &[
 const CONDUCTORS: &[&str] = &["lib", "examine"];
 
 /// Modules of the probes crate that hold values which every probe may use.
-const SHARED: &[&str] = &["limits", "stream", "wire", "host_root", "outstanding", "route", "trust"];
+const SHARED: &[&str] = &["environment", "limits", "stream", "wire", "host_root", "outstanding", "route", "trust"];
 
 #[test]
 fn diagnosis_depends_on_nothing_that_touches_the_world() {

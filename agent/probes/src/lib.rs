@@ -4,12 +4,14 @@
 //! `examine`, which alone knows the order.
 
 pub mod dns;
+pub mod environment;
 mod examine;
 pub mod host_root;
 pub mod http;
 pub mod limits;
 pub mod node;
 mod outstanding;
+pub mod process;
 pub mod proxy;
 mod route;
 pub mod socks;

@@ -1,0 +1,134 @@
+//! Reading a mount of /proc (proc(5)): the node's below the host root, or our own. Every read is bounded; nothing is
+//! judged here.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use nix::unistd::{SysconfVar, sysconf};
+
+use super::doubt::Doubt;
+use super::formats::{Life, parse_boot_time, parse_listening, parse_socket_link, parse_stat, parse_users};
+use crate::environment::Environment;
+use crate::host_root::{below, read_bounded};
+
+/// Bytes of a file that the kernel writes, and of an environment.
+const MAX_FILE: u64 = 1024 * 1024;
+/// Bytes of the files that grow with the machine: a line of numbers for each interrupt, a line for each socket.
+const MAX_LIST: u64 = 16 * 1024 * 1024;
+/// Linux has at most 4 Mi process numbers; no node comes near.
+const MAX_PROCESSES: usize = 262_144;
+/// Open files of one process; a runtime's limit is 1 Mi as a rule.
+const MAX_OPEN_FILES: usize = 1024 * 1024;
+
+/// A mount of /proc.
+pub(super) struct Proc {
+    root: PathBuf,
+}
+
+impl Proc {
+    /// The one below `host_root`.
+    pub(super) fn of(host_root: &Path) -> Result<Self, Doubt> {
+        let proc = Path::new("proc");
+        let root = below(host_root, proc).map_err(|error| Doubt::reading(&host_root.join(proc), error))?;
+        Ok(Self { root })
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.root
+    }
+
+    /// The numbers of all processes.
+    pub(super) fn processes(&self) -> Result<Vec<i32>, Doubt> {
+        let numbers = names(&self.root, MAX_PROCESSES)?.into_iter().filter_map(|name| name.parse().ok());
+        Ok(numbers.collect())
+    }
+
+    /// Which process has the number now.
+    pub(super) fn life(&self, pid: i32) -> Result<Life, Doubt> {
+        self.parsed(pid, "stat", parse_stat)
+    }
+
+    /// The users that a process runs as.
+    pub(super) fn users(&self, pid: i32) -> Result<[u32; 4], Doubt> {
+        self.parsed(pid, "status", parse_users)
+    }
+
+    /// A namespace of a process: `user:[4026531837]`.
+    pub(super) fn namespace(&self, pid: i32, kind: &str) -> Result<PathBuf, Doubt> {
+        link(&self.file(pid, "ns").join(kind))
+    }
+
+    /// The network namespace of this process.
+    pub(super) fn our_network(&self) -> Result<PathBuf, Doubt> {
+        link(&self.root.join("self/ns/net"))
+    }
+
+    /// The cgroups of a process.
+    pub(super) fn cgroup(&self, pid: i32) -> Result<String, Doubt> {
+        Ok(String::from_utf8_lossy(&read(&self.file(pid, "cgroup"), MAX_FILE)?).into_owned())
+    }
+
+    /// The environment that a process was started with.
+    pub(super) fn environment(&self, pid: i32) -> Result<Environment, Doubt> {
+        Ok(Environment::from_environ(&read(&self.file(pid, "environ"), MAX_FILE)?))
+    }
+
+    /// The inodes of the sockets that a process holds.
+    pub(super) fn sockets(&self, pid: i32) -> Result<BTreeSet<u64>, Doubt> {
+        let folder = self.file(pid, "fd");
+        // A file that was closed meanwhile is none of its sockets.
+        let targets = names(&folder, MAX_OPEN_FILES)?.into_iter().filter_map(|name| folder.join(name).read_link().ok());
+        Ok(targets.filter_map(|target| parse_socket_link(target.to_str()?)).collect())
+    }
+
+    /// The inodes of the unix sockets that listen in a process's network namespace.
+    pub(super) fn listening_beside(&self, pid: i32) -> Result<BTreeSet<u64>, Doubt> {
+        Ok(parse_listening(&read(&self.file(pid, "net/unix"), MAX_LIST)?))
+    }
+
+    /// When a process started, by the node's clock.
+    pub(super) fn started_at(&self, life: Life) -> Result<Timestamp, Doubt> {
+        let path = self.root.join("stat");
+        let boot = parse_boot_time(&read(&path, MAX_LIST)?);
+        let per_second = sysconf(SysconfVar::CLK_TCK).ok().flatten().and_then(|ticks| u64::try_from(ticks).ok());
+        let moment = || {
+            let after_boot = i64::try_from(life.started.checked_mul(1000)?.checked_div(per_second?)?).ok()?;
+            Timestamp::from_millisecond(boot?.checked_mul(1000)?.checked_add(after_boot)?).ok()
+        };
+        moment().ok_or(Doubt::Odd(path))
+    }
+
+    fn parsed<T>(&self, pid: i32, file: &str, parse: impl FnOnce(&[u8]) -> Option<T>) -> Result<T, Doubt> {
+        let path = self.file(pid, file);
+        parse(&read(&path, MAX_FILE)?).ok_or(Doubt::Odd(path))
+    }
+
+    fn file(&self, pid: i32, name: &str) -> PathBuf {
+        self.root.join(pid.to_string()).join(name)
+    }
+}
+
+fn read(path: &Path, max: u64) -> Result<Vec<u8>, Doubt> {
+    read_bounded(path, max).map_err(|error| Doubt::reading(path, error))
+}
+
+fn link(path: &Path) -> Result<PathBuf, Doubt> {
+    path.read_link().map_err(|error| Doubt::reading(path, error))
+}
+
+/// The names in a folder, as far as they are text.
+fn names(folder: &Path, max: usize) -> Result<Vec<String>, Doubt> {
+    let refused = |error: io::Error| Doubt::reading(folder, error);
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).map_err(refused)? {
+        if names.len() == max {
+            return Err(Doubt::TooMany(folder.to_owned()));
+        }
+        names.extend(entry.map_err(refused)?.file_name().into_string());
+    }
+    Ok(names)
+}
