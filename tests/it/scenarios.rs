@@ -71,7 +71,7 @@ fn posed(world: &World, root: &Path) -> (Case, NodeConfig) {
     world.write_root(root).expect("the node's root");
     let mut env: Vec<(String, String)> = world.env().iter().map(|(k, v)| (k.clone(), v.clone())).collect();
     env.push(("NODE_NAME".to_owned(), "node-1".to_owned()));
-    let mut node = read_node(root, &Environment { variables: env });
+    let mut node = read_node(root, &env.into_iter().collect::<Environment>(), None);
     // Loopback has both families, whatever the machine that runs the test has.
     (node.node.has_ipv4, node.node.has_ipv6) = (true, true);
     node.node.platform = world.scenario().platform.parse().expect("the scenario's platform");

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use nix::ifaddrs::getifaddrs;
 use pullagent_diagnosis::case::{Network, Node, NodeConfig, NotChecked};
 use pullagent_diagnosis::config::hosts_file::{MAX_HOSTS_FILE, parse_hosts};
-use pullagent_diagnosis::config::proxy_env::ProxyEnv;
 use pullagent_diagnosis::config::resolv_conf::parse_resolv_conf;
 use pullagent_diagnosis::platform::Platform;
+use pullagent_diagnosis::runtime::{Runtime, RuntimeProcess};
 
+pub use crate::environment::Environment;
 use crate::host_root::{below, read_bounded};
 use crate::trust::read_trust;
 
@@ -30,33 +31,25 @@ const NODE_DOCKER_CONFIGS: [&str; 7] = [
     "root/.dockercfg",
 ];
 
-/// The environment that counts for proxies and trust.
-#[derive(Clone, Debug, Default)]
-pub struct Environment {
-    /// Its variables.
-    pub variables: Vec<(String, String)>,
-}
-
-impl Environment {
-    fn get(&self, name: &str) -> Option<&str> {
-        self.variables.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+/// Reads the node. Proxies and the variables for trust are those of the runtime's own process, if `runtime` has its
+/// environment; else `ours`, this process's, stands in, and that is said.
+pub fn read_node(host_root: &Path, ours: &Environment, runtime: Option<(Runtime, Option<Environment>)>) -> NodeConfig {
+    let mut not_checked =
+        vec![NotChecked::new("the runtime's mirrors", "its registry configuration is not read by this version")];
+    let (runtime, theirs) = runtime.unzip();
+    let theirs = theirs.flatten();
+    let counting = theirs.as_ref().unwrap_or(ours);
+    if theirs.is_none() {
+        not_checked.push(stands_in(runtime.as_ref()));
     }
-}
-
-/// Reads the node. `ours` is this process's environment: it stands in for the runtime's, which is said.
-pub fn read_node(host_root: &Path, ours: &Environment) -> NodeConfig {
-    let mut not_checked = vec![NotChecked::new(
-        "the runtime's own pull, mirrors and proxy environment",
-        "this version examines with the environment of this process",
-    )];
     let host_name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
     let name = ours.get("NODE_NAME").filter(|name| !name.is_empty()).map_or_else(|| host_name.clone(), str::to_owned);
     let resolv_conf = read_text(host_root, "etc/resolv.conf", MAX_FILE, &mut not_checked);
     let hosts = read_text(host_root, "etc/hosts", MAX_HOSTS_FILE as u64, &mut not_checked);
-    let trust = read_trust(host_root, ours.get("SSL_CERT_FILE"), ours.get("SSL_CERT_DIR"));
+    let trust = read_trust(host_root, counting.get("SSL_CERT_FILE"), counting.get("SSL_CERT_DIR"));
     not_checked
         .extend(trust.unreadable.iter().map(|file| NotChecked::new(file.path.display().to_string(), file.why.clone())));
-    let proxy = ProxyEnv::from_env(ours.variables.iter().map(|(k, v)| (k.as_str(), v.as_str())));
+    let proxy = counting.proxies();
     not_checked
         .extend(proxy.ignored.iter().map(|p| NotChecked::new(format!("the proxy in {}", p.variable), p.why.clone())));
     let (has_ipv4, has_ipv6) = global_families();
@@ -73,10 +66,23 @@ pub fn read_node(host_root: &Path, ours: &Environment) -> NodeConfig {
             hosts: parse_hosts(&hosts),
             trust,
         },
-        runtime: None,
+        runtime,
         unread_credentials: unread_credentials(host_root),
         not_checked,
     }
+}
+
+/// That this process's environment counts in the place of the runtime's.
+fn stands_in(runtime: Option<&Runtime>) -> NotChecked {
+    let why = match runtime.map(|runtime| &runtime.process) {
+        None => "no socket of a container runtime was found",
+        Some(RuntimeProcess::NotSeen { why }) => why,
+        Some(RuntimeProcess::Verified { .. }) => "it was not read",
+    };
+    NotChecked::new(
+        "the runtime's own proxy and CA environment",
+        format!("{why}; this process's environment stands in"),
+    )
 }
 
 /// The index of a network interface, for the zone of an IPv6 name server.
@@ -152,6 +158,8 @@ fn read_proc(path: &Path) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use pullagent_diagnosis::runtime::RuntimeAnswer;
+
     use super::*;
 
     fn root(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -167,21 +175,52 @@ mod tests {
     #[test]
     fn a_node_is_read_from_its_own_files() {
         let root = root(&[("etc/resolv.conf", "nameserver 127.0.0.9\n"), ("etc/hosts", "127.0.0.7 registry.test\n")]);
-        let ours = Environment {
-            variables: vec![("NODE_NAME".into(), "n1".into()), ("HTTPS_PROXY".into(), "http://u:p@p:1".into())],
-        };
-        let node = read_node(root.path(), &ours);
+        let ours = environment(&[("NODE_NAME", "n1"), ("HTTPS_PROXY", "http://u:p@p:1")]);
+        let node = read_node(root.path(), &ours, None);
         assert_eq!(node.node.name, "n1");
         assert_eq!(node.network.resolver.servers[0].to_string(), "127.0.0.9:53");
         assert_eq!(node.network.hosts.lookup("registry.test").len(), 1);
         assert!(node.network.proxy.https.is_some() && !format!("{node:?}").contains("u:p"));
     }
 
+    fn environment(variables: &[(&str, &str)]) -> Environment {
+        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn runtime(process: RuntimeProcess) -> Runtime {
+        let answer = RuntimeAnswer::NotAsked { why: "-".to_owned() };
+        Runtime { endpoint: "unix:///run/runtime.sock".to_owned(), named_by: None, answer, process }
+    }
+
+    /// What a node with `runtime` takes for its proxy, and what it says about that.
+    #[track_caller]
+    fn check(runtime: Option<(Runtime, Option<Environment>)>, proxy: &str, said: Option<&str>) {
+        let root = root(&[("ours.pem", ""), ("theirs.pem", "")]);
+        let ours = environment(&[("NODE_NAME", "n1"), ("HTTPS_PROXY", "http://ours:1"), ("SSL_CERT_FILE", "/ours")]);
+        let node = read_node(root.path(), &ours, runtime.clone());
+        assert_eq!((node.node.name.as_str(), &node.runtime), ("n1", &runtime.map(|(runtime, _)| runtime)));
+        assert_eq!(node.network.proxy.https.map(|proxy| proxy.url.to_string()).unwrap_or_default(), proxy);
+        let about = |unseen: &&NotChecked| unseen.what == "the runtime's own proxy and CA environment";
+        assert_eq!(node.not_checked.iter().find(about).map(|unseen| unseen.why.as_str()), said);
+    }
+
+    #[test]
+    fn the_runtimes_own_environment_counts_and_else_ours_stands_in_which_is_said() {
+        let verified = runtime(RuntimeProcess::Verified { pid: 7, started_at: jiff::Timestamp::UNIX_EPOCH });
+        let theirs = environment(&[("NODE_NAME", "odd"), ("HTTPS_PROXY", "http://theirs:1")]);
+        check(Some((verified.clone(), Some(theirs))), "http://theirs:1", None);
+        check(Some((verified, Some(Environment::default()))), "", None);
+        let unseen = runtime(RuntimeProcess::NotSeen { why: "it is shy".to_owned() });
+        check(Some((unseen, None)), "http://ours:1", Some("it is shy; this process's environment stands in"));
+        let none = "no socket of a container runtime was found; this process's environment stands in";
+        check(None, "http://ours:1", Some(none));
+    }
+
     #[test]
     fn the_first_node_docker_configuration_is_named_and_not_read() {
-        assert!(read_node(root(&[]).path(), &Environment::default()).unread_credentials.is_empty());
+        assert!(read_node(root(&[]).path(), &Environment::default(), None).unread_credentials.is_empty());
         let root = root(&[("root/.docker/config.json", "{}"), ("var/lib/kubelet/config.json", "{}")]);
-        let node = read_node(root.path(), &Environment::default());
+        let node = read_node(root.path(), &Environment::default(), None);
         assert_eq!(node.unread_credentials, ["the node's docker configuration /var/lib/kubelet/config.json"]);
     }
 
@@ -191,6 +230,6 @@ mod tests {
             ("proc/7/comm", "kubelet\n"),
             ("proc/7/cmdline", "/usr/bin/kubelet\0--image-credential-provider-config=/x\0"),
         ]);
-        assert_eq!(read_node(root.path(), &Environment::default()).unread_credentials.len(), 1);
+        assert_eq!(read_node(root.path(), &Environment::default(), None).unread_credentials.len(), 1);
     }
 }

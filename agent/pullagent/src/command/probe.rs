@@ -68,9 +68,9 @@ fn node(host_root: &Path) -> anyhow::Result<NodeConfig> {
         bail!("--host-root `{}` is no folder", host_root.display());
     }
     // Variables that are not text hold neither a proxy nor a path that could be used.
-    let variables =
+    let variables: Environment =
         std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect();
-    Ok(read_node(host_root, &Environment { variables }))
+    Ok(read_node(host_root, &variables, None))
 }
 
 /// The credentials of the command line. A file that cannot be read is our trouble; one that cannot be parsed is a finding.
