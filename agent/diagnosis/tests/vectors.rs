@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use pullagent_diagnosis::config::dockerconfigjson::{parse_dockercfg, parse_dockerconfigjson};
 use pullagent_diagnosis::config::go_url::GoUrl;
 use pullagent_diagnosis::config::proxy_env::{ProxyEnv, Route};
 use pullagent_diagnosis::message::classify;
@@ -16,7 +17,8 @@ use serde_json::{Value, json};
 
 type Check = fn(&Value) -> Result<(), String>;
 
-const KINDS: &[(&str, Check)] = &[("noproxy", noproxy), ("parse", parse), ("pull-errors", pull_error)];
+const KINDS: &[(&str, Check)] =
+    &[("dockerconfig", dockerconfig), ("noproxy", noproxy), ("parse", parse), ("pull-errors", pull_error)];
 
 /// A file or folder of vectors, and the kind of its rows; `None`: every row names its own.
 const SOURCES: &[(&str, Option<&str>)] = &[
@@ -35,6 +37,20 @@ fn parse(row: &Value) -> Result<(), String> {
         Err(_) => json!("invalid"),
     };
     compare(row, &got)
+}
+
+fn dockerconfig(row: &Value) -> Result<(), String> {
+    let parsed = match text(row, "format")? {
+        "dockerconfigjson" => parse_dockerconfigjson(text(row, "input")?),
+        "dockercfg" => parse_dockercfg(text(row, "input")?),
+        other => return Err(format!("the row's `format` is {other}")),
+    };
+    let Ok(entries) = parsed else { return compare(row, &json!("error")) };
+    let shown = entries.into_iter().map(|entry| {
+        let (username, password, email) = (entry.username, entry.password.expose().clone(), entry.email);
+        (entry.key, json!({ "username": username, "password": password, "email": email }))
+    });
+    compare(row, &Value::Object(shown.collect()))
 }
 
 fn noproxy(row: &Value) -> Result<(), String> {

@@ -64,7 +64,7 @@ fn read(given: &GivenCredential, reference: &Reference) -> Vec<Credential> {
                 key: None,
                 user: None,
                 password: Secret::default(),
-                offer: Offer::Unreadable { field: error.field, why: error.why },
+                offer: Offer::Unreadable { field: error.field, why: error.fault.to_string() },
             }],
         },
     }
@@ -75,7 +75,7 @@ fn of_entry(source: &str, entry: ConfigEntry, reference: &Reference) -> Credenti
         entry.host() == reference.registry || (reference.registry == "docker.io" && entry.host() == "index.docker.io");
     Credential {
         source: source.to_owned(),
-        key: Some(crate::text::clean(&entry.key, 200)),
+        key: Some(entry.shown_key()),
         user: Some(crate::text::clean(&entry.username, 100)),
         password: entry.password,
         offer: if matches { Offer::Yes } else { Offer::NotMatching },
