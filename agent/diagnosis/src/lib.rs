@@ -10,6 +10,7 @@ pub mod diagnose;
 pub mod diagnosis;
 pub mod evidence;
 pub mod finding;
+pub mod keyring;
 pub mod layer;
 pub mod manifest;
 pub mod message;

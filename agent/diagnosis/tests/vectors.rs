@@ -11,14 +11,21 @@ use std::path::{Path, PathBuf};
 use pullagent_diagnosis::config::dockerconfigjson::{parse_dockercfg, parse_dockerconfigjson};
 use pullagent_diagnosis::config::go_url::GoUrl;
 use pullagent_diagnosis::config::proxy_env::{ProxyEnv, Route};
+use pullagent_diagnosis::keyring::{Keyring, url_matches};
 use pullagent_diagnosis::message::classify;
 use pullagent_diagnosis::reference::Reference;
 use serde_json::{Value, json};
 
 type Check = fn(&Value) -> Result<(), String>;
 
-const KINDS: &[(&str, Check)] =
-    &[("dockerconfig", dockerconfig), ("noproxy", noproxy), ("parse", parse), ("pull-errors", pull_error)];
+const KINDS: &[(&str, Check)] = &[
+    ("dockerconfig", dockerconfig),
+    ("match", matching),
+    ("noproxy", noproxy),
+    ("parse", parse),
+    ("pull-errors", pull_error),
+    ("urlmatch", urlmatch),
+];
 
 /// A file or folder of vectors, and the kind of its rows; `None`: every row names its own.
 const SOURCES: &[(&str, Option<&str>)] = &[
@@ -51,6 +58,33 @@ fn dockerconfig(row: &Value) -> Result<(), String> {
         (entry.key, json!({ "username": username, "password": password, "email": email }))
     });
     compare(row, &Value::Object(shown.collect()))
+}
+
+/// `stage` says whether the image is parsed first; where it is absent it makes no difference.
+fn matching(row: &Value) -> Result<(), String> {
+    let document = row.get("auth_keys").ok_or("the row has no `auth_keys`")?.to_string();
+    let mut keyring = Keyring::default();
+    keyring.add("secret", parse_dockerconfigjson(&document).map_err(|error| error.to_string())?);
+    let image = text(row, "image")?;
+    let parsed = || Reference::parse(image).map(|reference| reference.name()).map_err(|error| error.to_string());
+    let names = match row.get("stage").and_then(Value::as_str) {
+        Some("pod") => vec![parsed()?],
+        Some("keyring") => vec![image.to_owned()],
+        None => vec![parsed()?, image.to_owned()],
+        Some(other) => return Err(format!("the row's `stage` is {other}")),
+    };
+    for name in names {
+        let logins = keyring
+            .lookup(&name)
+            .into_iter()
+            .map(|login| json!({ "username": login.entry.username, "password": login.entry.password.expose() }));
+        compare(row, &Value::Array(logins.collect()))?;
+    }
+    Ok(())
+}
+
+fn urlmatch(row: &Value) -> Result<(), String> {
+    compare(row, &json!(url_matches(text(row, "glob")?, text(row, "target")?)))
 }
 
 fn noproxy(row: &Value) -> Result<(), String> {

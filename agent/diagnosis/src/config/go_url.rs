@@ -15,7 +15,7 @@ use self::escape::{Part, escape, is_valid_encoding, unescape};
 use crate::secret::Secret;
 
 /// Why a text is no URL for Go. Never holds any of the text, which may contain a password.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum GoUrlError {
     /// A byte below 0x20, or 0x7f, before the `#`.
     #[error("it contains a control character")]
@@ -151,6 +151,16 @@ impl GoUrl {
     /// Go's `URL.Path`: decoded; bytes that are not UTF-8 are replaced.
     pub fn path(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.path)
+    }
+
+    /// Go's `URL.Host`, byte by byte.
+    pub(crate) fn host_bytes(&self) -> &[u8] {
+        &self.host
+    }
+
+    /// Go's `URL.Path`, byte by byte.
+    pub(crate) fn path_bytes(&self) -> &[u8] {
+        &self.path
     }
 
     /// User name and password, if there was an `@`.
