@@ -40,7 +40,7 @@ pub(super) fn credentials(plan: &Plan, evidence: &Evidence) -> Vec<CredentialRep
         .map(|(index, credential)| CredentialReport {
             source: credential.source.clone(),
             key: credential.key.clone(),
-            user: credential.user.clone(),
+            user: credential.user.as_deref().map(|user| crate::text::clean(user, 100)),
             outcome: identity::outcome_of_credential(credential, index, asked),
         })
         .collect();

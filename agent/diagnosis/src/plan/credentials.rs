@@ -16,7 +16,7 @@ pub struct Credential {
     /// The key it stands under.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// The user.
+    /// The user as it is offered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
     /// The password.
@@ -76,7 +76,7 @@ fn of_entry(source: &str, entry: ConfigEntry, reference: &Reference) -> Credenti
     Credential {
         source: source.to_owned(),
         key: Some(entry.shown_key()),
-        user: Some(crate::text::clean(&entry.username, 100)),
+        user: Some(entry.username),
         password: entry.password,
         offer: if matches { Offer::Yes } else { Offer::NotMatching },
     }
