@@ -70,12 +70,6 @@ pub enum Fault {
 }
 
 impl ConfigEntry {
-    /// The host of the key: its scheme and path dropped.
-    pub fn host(&self) -> &str {
-        let rest = self.key.strip_prefix("https://").or_else(|| self.key.strip_prefix("http://")).unwrap_or(&self.key);
-        rest.split('/').next().unwrap_or(rest)
-    }
-
     /// The key as it may be shown: without the login that it may hold, on one line and bounded.
     pub fn shown_key(&self) -> String {
         shown_key(&self.key)

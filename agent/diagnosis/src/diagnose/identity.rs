@@ -107,7 +107,7 @@ pub(super) fn outcome_of_credential(
     asked: Option<&EndpointEvidence>,
 ) -> CredentialOutcome {
     match credential.offer {
-        Offer::NotMatching => CredentialOutcome::NotMatching,
+        Offer::NotMatching { .. } => CredentialOutcome::NotMatching,
         Offer::Unreadable { .. } => CredentialOutcome::Unreadable,
         Offer::Yes => asked.map_or(CredentialOutcome::NotTried, |e| outcome(e, Identity::Credential(index))),
     }

@@ -11,6 +11,7 @@ use crate::finding::Finding;
 use crate::layer::registry::{Challenge, Response, said};
 use crate::plan::{Offer, Plan};
 use crate::reference::Reference;
+use crate::text::clean;
 
 /// What the registry said to one credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -86,7 +87,7 @@ pub fn unreadable(plan: &Plan) -> Option<Finding> {
             Finding::new(Code::SecretMalformed, format!("{} cannot be read: {field} {why}", credential.source))
                 .run("delete the secret and create it anew", &create_secret("<registry>")),
         ),
-        Offer::Yes | Offer::NotMatching => None,
+        Offer::Yes | Offer::NotMatching { .. } => None,
     })
 }
 
@@ -152,7 +153,7 @@ fn strange_challenge(hop: &Hop, response: &Response) -> Finding {
 
 /// The command that makes a pull secret.
 fn create_secret(registry: &str) -> Vec<String> {
-    let server = if registry == "docker.io" { "https://index.docker.io/v1/" } else { registry };
+    let server = key_for(registry);
     let fixed = ["kubectl", "-n", "<namespace>", "create", "secret", "docker-registry", "<name>"];
     let mut command: Vec<String> = fixed.map(str::to_owned).to_vec();
     command.push(format!("--docker-server={server}"));
@@ -162,27 +163,28 @@ fn create_secret(registry: &str) -> Vec<String> {
 
 /// The same refusal where there are logins, and the key of none of them matches: what is wrong is the key.
 pub fn not_matching(refused: Finding, plan: &Plan, reference: &Reference) -> Finding {
-    let keys: Vec<String> = plan
+    let misses: Vec<String> = plan
         .credentials
         .iter()
-        .filter(|credential| credential.offer == Offer::NotMatching)
-        .filter_map(|credential| Some(crate::text::clean(credential.key.as_ref()?, 80)))
+        .filter_map(|credential| match &credential.offer {
+            Offer::NotMatching { why } => Some(format!("\"{}\" {why}", clean(credential.key.as_ref()?, 80))),
+            Offer::Yes | Offer::Unreadable { .. } => None,
+        })
         .collect();
-    if refused.code != Code::CredentialsMissing || keys.is_empty() || plan.logins().next().is_some() {
+    if refused.code != Code::CredentialsMissing || misses.is_empty() || plan.logins().next().is_some() {
         return refused;
     }
-    let wanted = if reference.registry == "docker.io" { "https://index.docker.io/v1/" } else { &reference.registry };
-    let more = keys.len().saturating_sub(3);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let shown = keys.iter().take(3).map(|key| format!("\"{key}\"")).collect::<Vec<_>>().join(", ");
+    let more = misses.len().saturating_sub(3);
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    let shown = misses.iter().take(3).map(String::as_str).collect::<Vec<_>>().join("; ");
     let finding = Finding::new(
         Code::CredentialsNotMatching,
         format!(
-            "{} wants a login for {}, and the logins at hand are for {shown}{more}",
+            "{} wants a login for {}, and no key of the logins at hand matches: {shown}{more}",
             reference.registry, reference.repository
         ),
     )
-    .fix(format!("write the key of the login as the image begins: \"{wanted}\""));
+    .fix(format!("write the key of the login as the image begins: \"{}\"", key_for(&reference.registry)));
     let finding = match &refused.host {
         Some(host) => finding.at(host),
         None => finding,
@@ -192,6 +194,11 @@ pub fn not_matching(refused: Finding, plan: &Plan, reference: &Reference) -> Fin
         Some(_) => finding.at_most(Confidence::Likely).fix(format!("check the spelling of {}", reference.name())),
         None => finding,
     }
+}
+
+/// The key under which a secret's login serves the whole registry.
+fn key_for(registry: &str) -> &str {
+    if registry == "docker.io" { "https://index.docker.io/v1/" } else { registry }
 }
 
 /// The cause when the registry refuses where the node comes from.

@@ -311,7 +311,7 @@ fn evidence() -> impl Strategy<Value = Evidence> {
 fn credential() -> impl Strategy<Value = Credential> {
     let offer = prop_oneof![
         4 => Just(Offer::Yes),
-        2 => Just(Offer::NotMatching),
+        2 => words().prop_map(|why| Offer::NotMatching { why }),
         1 => (words(), words()).prop_map(|(field, why)| Offer::Unreadable { field, why }),
     ];
     (words(), option::of(words()), offer).prop_map(|(source, key, offer)| Credential {
