@@ -3,7 +3,7 @@
 use crate::cause::Code;
 use crate::evidence::{EndpointEvidence, Exchange, Identity, Question};
 use crate::finding::Finding;
-use crate::layer::credentials::{CredentialOutcome, not_matching};
+use crate::layer::credentials::{CredentialOutcome, not_matching, without_user};
 use crate::layer::reference::{announced_and_missing, not_found_in_context};
 use crate::layer::registry::Challenge;
 use crate::plan::{Credential, Offer};
@@ -37,16 +37,28 @@ pub(super) fn judge(seen: Seen<'_>) -> Outcome {
 /// What the registry said to one identity: its last word on the manifest, or on the token for it.
 fn ask(seen: Seen<'_>, identity: Identity) -> Outcome {
     let Some(last) = last_word(seen.evidence, identity) else { return Outcome::Undecided };
-    if was_withheld(identity, last) {
+    let nameless = nameless(seen, identity);
+    if nameless.is_none() && was_withheld(identity, last) {
         return Outcome::Undecided;
     }
     if let (Some(hop), Some(told)) = (seen.evidence.hops.get(last.hop), context(seen, last)) {
         return Outcome::Fails(told.at(&hop.host));
     }
     match failure(seen, last) {
-        Some(finding) => Outcome::Fails(finding),
+        Some(finding) => Outcome::Fails(match nameless {
+            Some(credential) => without_user(finding, last, credential, seen.reference),
+            None => finding,
+        }),
         None if last.question == Question::Manifest && last.answer.is_success() => Outcome::Serves,
         None => Outcome::Undecided,
+    }
+}
+
+/// The credential of an identity, if it has no user.
+fn nameless(seen: Seen<'_>, identity: Identity) -> Option<&Credential> {
+    match identity {
+        Identity::Credential(index) => seen.plan.credentials.get(index).filter(|credential| credential.is_nameless()),
+        Identity::Anonymous => None,
     }
 }
 

@@ -9,7 +9,7 @@ use crate::cause::{Code, Confidence};
 use crate::evidence::{Exchange, Hop, Identity, Question};
 use crate::finding::Finding;
 use crate::layer::registry::{Challenge, Response, said};
-use crate::plan::{Offer, Plan};
+use crate::plan::{Credential, Offer, Plan};
 use crate::reference::Reference;
 use crate::text::clean;
 
@@ -103,7 +103,9 @@ fn missing(hop: &Hop, exchange: &Exchange, response: &Response, reference: &Refe
         .at(&hop.host)
         .fix("ask the registry's owner whether it refuses this network or this country");
     }
-    if exchange.identity != Identity::Anonymous && !response.challenges.is_empty() {
+    let is_known = |challenge: &Challenge| matches!(challenge, Challenge::Basic | Challenge::Bearer { .. });
+    let is_strange = !response.challenges.is_empty() && !response.challenges.iter().any(is_known);
+    if exchange.identity != Identity::Anonymous && is_strange {
         return strange_challenge(hop, response);
     }
     let scope_refused =
@@ -194,6 +196,40 @@ pub fn not_matching(refused: Finding, plan: &Plan, reference: &Reference) -> Fin
         Some(_) => finding.at_most(Confidence::Likely).fix(format!("check the spelling of {}", reference.name())),
         None => finding,
     }
+}
+
+/// The same refusal where the login that was offered has no user: what is missing is the login.
+///
+/// Such entries are what `docker login` leaves behind that keeps the password in a helper.
+pub fn without_user(refused: Finding, last: &Exchange, credential: &Credential, reference: &Reference) -> Finding {
+    let is_about_the_login = match refused.code {
+        Code::CredentialsMissing | Code::CredentialsRejected => true,
+        Code::AccessDenied => last.authorized && refused.detail.is_none(),
+        _ => false,
+    };
+    if !is_about_the_login {
+        return refused;
+    }
+    let entry = credential.key.as_ref().map_or("a login".to_owned(), |key| format!("the entry \"{}\"", clean(key, 80)));
+    let finding = Finding::new(
+        Code::CredentialsMissing,
+        format!(
+            "{} wants a login for {}, and {entry} of {} holds no user",
+            reference.registry, reference.repository, credential.source
+        ),
+    )
+    .run("give the pod a pull secret that holds user and password", &create_secret(&reference.registry))
+    .fix("a file that `docker login` wrote with a `credsStore` holds no passwords: do not make the secret of it");
+    let finding = match &refused.host {
+        Some(host) => finding.at(host),
+        None => finding,
+    };
+    // Who asks with a stranger's token is refused what does not exist just like what is private.
+    if refused.code == Code::AccessDenied || refused.detail.is_some() {
+        let spelling = format!("check the spelling of {}", reference.name());
+        return finding.detail("notFoundOrPrivate").at_most(Confidence::Likely).fix(spelling);
+    }
+    finding
 }
 
 /// The key under which a secret's login serves the whole registry.

@@ -17,7 +17,7 @@ pub struct Credential {
     /// The key it stands under, as it may be shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// The user as it is offered.
+    /// The user as it is offered. Empty means that the runtime asks as a stranger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
     /// The password.
@@ -25,6 +25,14 @@ pub struct Credential {
     pub password: Secret<String>,
     /// Whether it is offered.
     pub offer: Offer,
+}
+
+impl Credential {
+    /// Whether there is no user: containerd then pulls as a stranger, whatever the password
+    /// (`internal/cri/server/images/image_pull.go` `ParseAuth`).
+    pub fn is_nameless(&self) -> bool {
+        self.user.as_ref().is_none_or(String::is_empty)
+    }
 }
 
 /// Whether a credential is offered.
