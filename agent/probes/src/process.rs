@@ -11,7 +11,7 @@ mod proc;
 mod sight;
 
 use std::collections::BTreeSet;
-use std::fs::Metadata;
+use std::io;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -45,11 +45,12 @@ pub struct ProcessFacts {
 /// Whom the kernel names as the socket's peer is tried first. Where that is process 1, or a process that has handed the
 /// socket on, or cannot be seen, the one other process that holds the socket is it.
 ///
-/// Unix sockets are listed for each network namespace apart. Where the listener lives in another one than we do, which
-/// socket is bound to the file is not to be seen; then the peer counts if it still listens on any unix socket. That is
-/// enough: the kernel has recorded that this process called `listen()` on the socket which a connection to this file
-/// reached, and nobody else can have that recorded in its place. Only a process that handed this socket on and listens
-/// on another could be taken wrongly, and it is root on the node itself by the other rules.
+/// Unix sockets are listed for each network namespace apart. Where the listener lives in another one than we do, or the
+/// kernel has no such list, which socket is bound to the file is not to be seen; then the peer counts if it still
+/// listens on any unix socket. That is enough: the kernel has recorded that this process called `listen()` on the
+/// socket which a connection to this file reached, and nobody can have that recorded for another. Only a process that
+/// handed this socket on and listens on another, or a later one with its number, could be taken wrongly, and by the
+/// other rules that is root on the node itself.
 ///
 /// Blocking: it may read the links of every open file of the node. It connects to the socket, once, and sends nothing.
 pub fn behind(socket: &Path, host_root: &Path) -> ProcessFacts {
@@ -79,7 +80,6 @@ enum Listener {
 
 fn look(socket: &Path, host_root: &Path) -> Result<Seen, Doubt> {
     let proc = Proc::of(host_root)?;
-    // Before the file: who may not connect is not told who listens.
     let peer = listener::peer(socket)?;
     let file = socket.metadata().map_err(|error| Doubt::reading(socket, error))?;
     let own = Proc::of(Path::new("/"))?;
@@ -87,7 +87,7 @@ fn look(socket: &Path, host_root: &Path) -> Result<Seen, Doubt> {
         Some(pid) => same_process(&own, &proc, pid)?,
         None => None,
     };
-    let listener = listener(&own, &proc, &file, peer)?;
+    let listener = listener(&listener::bound_to(&file), &own, &proc, peer)?;
     if let Some(pid) = peer
         && listener.is_held_by(pid, &proc)?
     {
@@ -115,9 +115,8 @@ fn same_process(own: &Proc, nodes: &Proc, pid: i32) -> Result<Option<i32>, Doubt
     if same { Ok(Some(pid)) } else { Err(another()) }
 }
 
-/// What the process that listens on `file` holds.
-fn listener(own: &Proc, nodes: &Proc, file: &Metadata, peer: Option<i32>) -> Result<Listener, Doubt> {
-    let listed = listener::bound_to(file);
+/// What the process that listens holds, by the sockets that the kernel has `listed` as bound to the file.
+fn listener(listed: &io::Result<Vec<u64>>, own: &Proc, nodes: &Proc, peer: Option<i32>) -> Result<Listener, Doubt> {
     match listed.as_deref() {
         Ok([inode]) => return Ok(Listener::Socket(*inode)),
         Ok([_, _, ..]) => return Err(Doubt::SeveralSockets),

@@ -316,6 +316,28 @@ fn a_process_in_a_pods_cgroup_is_refused() {
 }
 
 #[test]
+fn a_socket_out_of_sight_is_only_believed_where_it_has_to_be() {
+    let proc = Proc::of(Path::new("/")).unwrap();
+    let ours = i32::try_from(std::process::id()).ok();
+    let check = |listed: io::Result<Vec<u64>>, peer: Option<i32>, want: &str| {
+        let got = match listener(&listed, &proc, &proc, peer) {
+            Ok(Listener::Socket(inode)) => format!("socket {inode}"),
+            Ok(Listener::OfPeer) => "of the peer".to_owned(),
+            Err(doubt) => format!("{doubt:?}"),
+        };
+        assert_eq!(got, want);
+    };
+    check(Ok(vec![5]), ours, "socket 5");
+    check(Ok(vec![5]), None, "socket 5");
+    check(Ok(vec![5, 6]), ours, "SeveralSockets");
+    check(Ok(vec![]), None, "OutOfSight");
+    // The peer is in our network namespace: its socket would be listed if it were bound to the file.
+    check(Ok(vec![]), ours, "NotTheFile");
+    check(Err(io::Error::other("no such list")), ours, "of the peer");
+    check(Err(io::Error::other("no such list")), None, "OutOfSight");
+}
+
+#[test]
 fn a_socket_that_nobody_listens_on_is_refused() {
     let folder = folder();
     let socket = folder.path().join("runtime.sock");
