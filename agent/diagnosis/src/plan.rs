@@ -19,6 +19,10 @@ pub use credentials::{Credential, Offer};
 pub struct Plan {
     /// The node that asks.
     pub node: Node,
+    /// The image as the kubelet names it to the runtime: as written, and with `:latest` where there is neither tag nor
+    /// digest (`pkg/kubelet/images/image_manager.go` `applyDefaultImageTag`).
+    #[serde(default)]
+    pub image: String,
     /// What the image's name stands for.
     pub target: Target,
     /// The platform that is pulled for.
@@ -89,6 +93,7 @@ pub fn plan(case: &Case, node: &NodeConfig) -> Plan {
     let unread_credentials = if case.anonymous { Vec::new() } else { node.unread_credentials.clone() };
     Plan {
         node: node.node.clone(),
+        image: with_default_tag(&case.image),
         target,
         platform: case.platform.clone().unwrap_or_else(|| node.node.platform.clone()),
         endpoints,
@@ -98,6 +103,12 @@ pub fn plan(case: &Case, node: &NodeConfig) -> Plan {
         unread_credentials,
         not_checked: node.not_checked.clone(),
     }
+}
+
+/// The kubelet's text of an image for the runtime.
+fn with_default_tag(image: &str) -> String {
+    let last = image.rsplit('/').next().unwrap_or_default();
+    if last.contains([':', '@']) { image.to_owned() } else { format!("{image}:latest") }
 }
 
 /// Why the registry of a well-formed reference can be no host: the grammar lets through what no URL can have.
@@ -175,5 +186,21 @@ impl Plan {
     /// Whether everything that the kubelet would offer is among `credentials`.
     pub fn knows_every_credential(&self) -> bool {
         self.unread_credentials.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_default_tag;
+
+    #[test]
+    fn only_an_image_without_tag_and_digest_gets_the_default_tag() {
+        let check = |image: &str, want: &str| assert_eq!(with_default_tag(image), want);
+        check("busybox", "busybox:latest");
+        check("localhost:5000/busybox", "localhost:5000/busybox:latest");
+        check("[::1]:5000/busybox", "[::1]:5000/busybox:latest");
+        check("r.test/busybox:1", "r.test/busybox:1");
+        check("example.com:5000", "example.com:5000");
+        check("r.test/busybox@sha256:00", "r.test/busybox@sha256:00");
     }
 }

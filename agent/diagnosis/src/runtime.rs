@@ -8,6 +8,8 @@ mod version;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::case::NotChecked;
+
 pub use habits::{Schema1, gives_up_after, requests_of_a_429, schema_1};
 pub use version::{Kind, RuntimeVersion};
 
@@ -101,6 +103,9 @@ pub struct Store {
     /// The filesystem that images are written to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filesystem: Option<ImageFilesystem>,
+    /// What it was asked in vain.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_checked: Vec<NotChecked>,
 }
 
 /// An image that the runtime holds.

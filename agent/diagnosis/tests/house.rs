@@ -24,6 +24,7 @@ const TOUCHES_THE_WORLD: &[&str] = &[
     "hickory-resolver",
     "hyper",
     "hyper-util",
+    "k8s-cri",
     "libc",
     "mio",
     "netlink-packet-sock-diag",
@@ -37,6 +38,7 @@ const TOUCHES_THE_WORLD: &[&str] = &[
     "tokio",
     "tokio-rustls",
     "tokio-util",
+    "tonic",
 ];
 
 /// Modules of the probes crate that know the order of the probes.

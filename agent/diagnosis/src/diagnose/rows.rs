@@ -105,6 +105,7 @@ pub(super) fn not_checked(plan: &Plan, evidence: &Evidence) -> Vec<NotChecked> {
             .map(|place| NotChecked::new(place.clone(), "its logins are not read, the kubelet would offer them")),
     );
     list.extend(evidence.endpoints.iter().flat_map(|e| e.not_checked.iter().cloned()));
+    list.extend(evidence.store.iter().flat_map(|store| store.not_checked.iter().cloned()));
     let runtime = plan.runtime.as_ref();
     match runtime.map(|runtime| &runtime.answer) {
         None => list.push(NotChecked::new(OWN_PULL, "no socket of a container runtime was found")),
