@@ -18,7 +18,7 @@ use pullagent_diagnosis::diagnosis::Diagnosis;
 use pullagent_diagnosis::evidence::Evidence;
 use pullagent_diagnosis::plan::{Plan, plan};
 use pullagent_probes::node::{Environment, read_node};
-use pullagent_probes::{Limits, examine_by};
+use pullagent_probes::{Limits, Standpoint, examine_from};
 use pullagent_testkit::world::{Login, Password, World};
 
 /// Codes, and details of codes, that no network and no registry on loopback can show, and why.
@@ -98,7 +98,8 @@ pub(super) async fn examined(world: &World) -> (Case, Plan, Evidence) {
     let (case, node) = posed(world, root.path());
     let plan = plan(&case, &node);
     let ahead = SignedDuration::from_secs(world.clock_ahead_seconds());
-    let evidence = examine_by(&plan, &limits(), &|| Timestamp::now() + ahead).await;
+    let here = Standpoint { clock: &|| Timestamp::now() + ahead, ..Standpoint::default() };
+    let evidence = examine_from(&plan, &limits(), &here).await;
     (case, plan, evidence)
 }
 

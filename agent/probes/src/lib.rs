@@ -3,6 +3,7 @@
 //! The probes never call each other; what one finds and the next one needs (an address, a stream) is handed on by
 //! `examine`, which alone knows the order.
 
+pub mod cri;
 pub mod dns;
 pub mod environment;
 mod examine;
@@ -21,5 +22,6 @@ pub mod tls;
 pub mod trust;
 pub mod wire;
 
-pub use examine::{Clock, examine, examine_by};
+pub use cri::reproduce;
+pub use examine::{Clock, Standpoint, examine, examine_from};
 pub use limits::Limits;

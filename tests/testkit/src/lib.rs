@@ -1,4 +1,4 @@
-//! Real DNS, TLS, proxy and registry servers on loopback, each breakable on purpose.
+//! Real DNS, TLS, proxy, registry and CRI servers on loopback, each breakable on purpose.
 //!
 //! Used by tests and by the demo. Knows nothing of diagnoses: it makes broken worlds, others look at them.
 #![expect(
@@ -8,6 +8,7 @@
 )]
 
 pub mod ca;
+pub mod cri;
 pub mod dns;
 pub mod docker_registry;
 pub mod listen;

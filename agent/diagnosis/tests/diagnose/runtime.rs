@@ -63,14 +63,14 @@ fn holding(digest: &str, mut evidence: Evidence) -> Evidence {
         digests: vec![format!("registry.test/team/api@{digest}")],
         bytes: 7,
     };
-    evidence.store = Some(Store { held: Some(held), filesystem: None });
+    evidence.store = Some(Store { held: Some(held), ..Store::default() });
     evidence
 }
 
 fn with_free(bytes: u64, inodes: u64, mut evidence: Evidence) -> Evidence {
     let filesystem =
         ImageFilesystem { path: "/var/lib/containerd".into(), free_bytes: Some(bytes), free_inodes: Some(inodes) };
-    evidence.store = Some(Store { held: None, filesystem: Some(filesystem) });
+    evidence.store = Some(Store { filesystem: Some(filesystem), ..Store::default() });
     evidence
 }
 
