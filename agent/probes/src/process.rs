@@ -12,7 +12,7 @@ mod sight;
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use pullagent_diagnosis::runtime::RuntimeProcess;
@@ -39,7 +39,8 @@ pub struct ProcessFacts {
 /// It is verified if all of this holds, while it lived:
 ///
 /// - the kernel names it: it holds the listening socket that is bound to this very file, by device and inode;
-/// - it runs as root, in the user namespace of process 1;
+/// - it runs as root, in the user namespace of process 1, or in the machine's first where that is ours and process 1's
+///   may not be looked at;
 /// - it runs in no pod, by its cgroups.
 ///
 /// Whom the kernel names as the socket's peer is tried first. Where that is process 1, or a process that has handed the
@@ -124,7 +125,7 @@ fn listener(listed: &io::Result<Vec<u64>>, own: &Proc, nodes: &Proc, peer: Optio
     }
     let peer = peer.ok_or(Doubt::OutOfSight)?;
     // In our own network namespace the list would have it.
-    if listed.is_ok() && own.our_network()? == nodes.namespace(peer, "net")? {
+    if listed.is_ok() && own.our_namespace("net")? == nodes.namespace(peer, "net")? {
         return Err(Doubt::NotTheFile);
     }
     Ok(Listener::OfPeer)
@@ -168,7 +169,7 @@ fn verify(proc: &Proc, pid: i32, listener: &Listener) -> Result<Seen, Doubt> {
     let before = proc.life(pid)?;
     let held = listener.is_held_by(pid, proc)?;
     let users = proc.users(pid)?;
-    let user_namespaces = [proc.namespace(pid, "user")?, proc.namespace(INIT, "user")?];
+    let user_namespaces = [proc.namespace(pid, "user")?, user_namespace_of_init(proc)?];
     let cgroups = [proc.cgroup(pid)?, proc.cgroup(INIT)?];
     let environment = proc.environment(pid)?;
     let after = proc.life(pid)?;
@@ -177,6 +178,18 @@ fn verify(proc: &Proc, pid: i32, listener: &Listener) -> Result<Seen, Doubt> {
         return Err(Doubt::NoLongerListens(pid));
     }
     Ok(Seen { pid, started_at: proc.started_at(before)?, environment })
+}
+
+/// The user namespace of process 1. Where it may not be looked at, though other processes may, because it has rights that
+/// we lack, ours is the same if it is the one that the machine started with.
+fn user_namespace_of_init(proc: &Proc) -> Result<PathBuf, Doubt> {
+    match proc.namespace(INIT, "user") {
+        Err(Doubt::Closed(path)) => {
+            let own = Proc::of(Path::new("/"))?;
+            if own.we_have_every_user()? { own.our_namespace("user") } else { Err(Doubt::Closed(path)) }
+        }
+        other => other,
+    }
 }
 
 #[cfg(test)]

@@ -31,6 +31,12 @@ pub(super) fn parse_users(status: &[u8]) -> Option<[u32; 4]> {
     numbers.next().is_none().then_some(users)
 }
 
+/// Whether a `/proc/PID/uid_map` gives every user its own number (`user_namespaces(7)`).
+pub(super) fn has_every_user(uid_map: &[u8]) -> bool {
+    const LAST: &str = "4294967295";
+    str::from_utf8(uid_map).is_ok_and(|map| map.split_whitespace().eq(["0", "0", LAST]))
+}
+
 /// When the node started, in seconds since 1970, of `/proc/stat`.
 pub(super) fn parse_boot_time(stat: &[u8]) -> Option<i64> {
     value_of(stat, "btime")?.trim_ascii().parse().ok()
@@ -80,6 +86,14 @@ mod tests {
         check("a)\nb (c", "S", false);
         check("", "Z", true);
         check("gone", "X", true);
+    }
+
+    #[test]
+    fn only_the_first_user_namespace_has_every_user() {
+        assert!(has_every_user(b"         0          0 4294967295\n"));
+        for map in ["", "0 0 65536", "0 1000 1", "0 100000 4294967295", "0 0 4294967295\n0 0 1", "0 0 4294967294"] {
+            assert!(!has_every_user(map.as_bytes()), "{map}");
+        }
     }
 
     #[test]

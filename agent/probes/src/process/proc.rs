@@ -10,7 +10,9 @@ use jiff::Timestamp;
 use nix::unistd::{SysconfVar, sysconf};
 
 use super::doubt::Doubt;
-use super::formats::{Life, parse_boot_time, parse_listening, parse_socket_link, parse_stat, parse_users};
+use super::formats::{
+    Life, has_every_user, parse_boot_time, parse_listening, parse_socket_link, parse_stat, parse_users,
+};
 use crate::environment::Environment;
 use crate::host_root::{below, read_bounded};
 
@@ -29,11 +31,16 @@ pub(super) struct Proc {
 }
 
 impl Proc {
-    /// The one below `host_root`.
+    /// The one below `host_root`; our own where nothing is mounted there, as in a file tree that is a mere copy.
     pub(super) fn of(host_root: &Path) -> Result<Self, Doubt> {
         let proc = Path::new("proc");
-        let root = below(host_root, proc).map_err(|error| Doubt::reading(&host_root.join(proc), error))?;
-        Ok(Self { root })
+        match below(host_root, proc) {
+            Ok(root) => Ok(Self { root }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && host_root != Path::new("/") => {
+                Self::of(Path::new("/"))
+            }
+            Err(error) => Err(Doubt::reading(&host_root.join(proc), error)),
+        }
     }
 
     /// Where it is.
@@ -62,9 +69,16 @@ impl Proc {
         link(&self.file(pid, "ns").join(kind))
     }
 
-    /// The network namespace of this process.
-    pub(super) fn our_network(&self) -> Result<PathBuf, Doubt> {
-        link(&self.root.join("self/ns/net"))
+    /// A namespace of this process.
+    pub(super) fn our_namespace(&self, kind: &str) -> Result<PathBuf, Doubt> {
+        link(&self.root.join("self/ns").join(kind))
+    }
+
+    /// Whether this process's user namespace has every user that the kernel knows: the one that the machine started
+    /// with has, and no other can be given them but by its root.
+    pub(super) fn we_have_every_user(&self) -> Result<bool, Doubt> {
+        let path = self.root.join("self/uid_map");
+        Ok(has_every_user(&read(&path, MAX_FILE)?))
     }
 
     /// The cgroups of a process.
