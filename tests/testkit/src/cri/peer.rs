@@ -44,22 +44,14 @@ pub fn start_peer(path: &Path, peer: SocketPeer) -> io::Result<PeerHandle> {
 }
 
 async fn talk(mut stream: UnixStream, peer: SocketPeer) -> io::Result<()> {
-    let mut hello = [0; 24];
     match peer {
-        SocketPeer::Silent => {
-            let mut rest = Vec::new();
-            stream.take(1 << 20).read_to_end(&mut rest).await?;
-            return std::future::pending().await;
-        }
         SocketPeer::Closes => return Ok(()),
-        SocketPeer::Garbage => {
-            stream.read_exact(&mut hello).await?;
-            stream.write_all(&[0xC5; 64]).await?;
-        }
-        SocketPeer::Http1 => {
-            stream.read_exact(&mut hello).await?;
-            stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await?;
-        }
+        SocketPeer::Silent => {}
+        SocketPeer::Garbage => stream.write_all(&[0xC5; 64]).await?,
+        SocketPeer::Http1 => stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").await?,
     }
-    stream.shutdown().await
+    // Closing with something unread would reset the connection, and the client might not see what was said.
+    let mut rest = Vec::new();
+    stream.take(1 << 20).read_to_end(&mut rest).await?;
+    Ok(())
 }
