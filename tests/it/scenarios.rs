@@ -62,7 +62,7 @@ fn limits() -> Limits {
         handshake: Duration::from_millis(1200),
         unreached: Duration::from_secs(3),
         total: Duration::from_secs(3),
-        aside: Duration::from_millis(400),
+        aside: Duration::from_secs(1),
     }
 }
 

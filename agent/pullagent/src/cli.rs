@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use pullagent_diagnosis::platform::Platform;
+use pullagent_diagnosis::pull::Policy;
 use pullagent_diagnosis::report::Format;
 
 /// Find out on the node why a container image cannot be pulled
@@ -28,7 +29,8 @@ pub(crate) enum Command {
 /// Find out whether IMAGE can be pulled on this node; if not, the one cause and the fix
 ///
 /// Resolves the names, connects, shakes hands, asks the registry, its token service and its storage, and compares the
-/// image with this node's platform. Nothing is pulled; no layer is downloaded beyond its first byte.
+/// image with this node's platform, as the runtime of this node would. Then it asks the runtime itself to pull, where
+/// that costs next to nothing, removes again what that brought, and says whether both agree.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Exit status:
@@ -39,6 +41,7 @@ Examples:
   pullagent probe registry.corp.io/team/api:1.4.2
   pullagent probe --secret regcred.json -o json registry.corp.io/team/api:1.4.2
   pass registry | pullagent probe --username ci --password-stdin registry.corp.io/team/api:1.4.2
+  pullagent probe --pull always --timeout 2m registry.corp.io/team/api:1.4.2
   pullagent probe --list-hosts docker.io/library/nginx     what a firewall has to let through")]
 pub(crate) struct ProbeArguments {
     /// The images, as a pod would name them
@@ -65,7 +68,15 @@ pub(crate) struct ProbeArguments {
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
     pub(crate) platform: Option<Platform>,
 
-    /// How long one image may take
+    /// Whether the runtime itself is asked to pull; auto does so when it costs next to nothing
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub(crate) pull: Pull,
+
+    /// The runtime's CRI socket as this process sees it, by path or URL
+    #[arg(long, value_name = "SOCKET")]
+    pub(crate) runtime_endpoint: Option<String>,
+
+    /// How long one image may take, the runtime's own pull included
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_timeout)]
     pub(crate) timeout: Duration,
 
@@ -88,6 +99,27 @@ pub(crate) struct ProbeArguments {
     /// How to report: text, short, json, markdown or ticket
     #[arg(short, long, value_name = "FORMAT", default_value_t = Format::Text)]
     pub(crate) output: Format,
+}
+
+/// When the runtime is asked to pull.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Pull {
+    /// When it costs next to nothing: little or nothing is missing, or the examination failed before any layer
+    Auto,
+    /// Whatever it costs
+    Always,
+    /// Not at all
+    Never,
+}
+
+impl From<Pull> for Policy {
+    fn from(pull: Pull) -> Self {
+        match pull {
+            Pull::Auto => Self::Auto,
+            Pull::Always => Self::Always,
+            Pull::Never => Self::Never,
+        }
+    }
 }
 
 /// What counts as a failure besides a failure.

@@ -2,6 +2,7 @@
 
 mod cli;
 mod command;
+mod standpoint;
 mod terminal;
 
 use std::process::ExitCode;

@@ -67,7 +67,7 @@ pub(crate) fn plan_of(image: &str, logins: &[(&str, &str)]) -> Plan {
     };
     // An empty folder makes a node without any configuration.
     let empty = tempfile::tempdir().expect("a folder");
-    let node = read_node(empty.path(), &Environment::default());
+    let node = read_node(empty.path(), &Environment::default(), None);
     plan(&case, &node)
 }
 

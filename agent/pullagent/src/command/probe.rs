@@ -2,20 +2,24 @@
 
 use std::io::Read;
 use std::path::Path;
+use std::time::Instant;
 
 use anyhow::{Context, bail};
 use futures_util::StreamExt;
 use futures_util::stream;
-use pullagent_diagnosis::case::{Case, GivenCredential, NodeConfig};
+use pullagent_diagnosis::case::{Case, GivenCredential};
 use pullagent_diagnosis::diagnose::diagnose;
 use pullagent_diagnosis::diagnosis::Diagnosis;
 use pullagent_diagnosis::plan::plan;
+use pullagent_diagnosis::pull::{Order, Policy, PullEvidence, decide};
 use pullagent_diagnosis::report::{self, Format};
-use pullagent_probes::node::{Environment, read_node};
-use pullagent_probes::{Limits, examine};
+use pullagent_diagnosis::text::size_in_words;
+use pullagent_probes::cri::Progress;
+use pullagent_probes::{Limits, Standpoint, examine_from, reproduce};
 
 use crate::cli::{FailOn, ProbeArguments};
-use crate::terminal;
+use crate::standpoint::{self, Here};
+use crate::terminal::{self, StatusLine};
 
 /// Images examined at the same time; they are reported in the order of the command line.
 const AT_ONCE: usize = 4;
@@ -27,16 +31,19 @@ const MAX_PASSWORD: u64 = 64 * 1024;
 /// Examines and reports; the worst verdict decides the exit status.
 pub(crate) async fn run(arguments: ProbeArguments) -> anyhow::Result<u8> {
     let credentials = credentials(&arguments)?;
-    let node = node(&arguments.host_root)?;
+    let here = standpoint::look(&arguments.host_root, arguments.runtime_endpoint.as_deref()).await?;
     let limits = Limits { total: arguments.timeout, ..Limits::default() };
     let style = terminal::style(arguments.verbose);
+    let status = StatusLine::new(arguments.output == Format::Text && !arguments.list_hosts);
+    let policy = Policy::from(arguments.pull);
+    let examination = Examination { here: &here, limits: &limits, policy, status: &status };
     let cases = arguments.images.iter().map(|image| Case {
         image: image.clone(),
         platform: arguments.platform.clone(),
         credentials: credentials.clone(),
         anonymous: arguments.anonymous,
     });
-    let mut answers = stream::iter(cases).map(|case| answer(case, &node, &limits)).buffered(AT_ONCE);
+    let mut answers = stream::iter(cases).map(|case| examination.answer(case)).buffered(AT_ONCE);
     let mut verdicts = Vec::new();
     while let Some(diagnosis) = answers.next().await {
         let first = verdicts.is_empty();
@@ -52,25 +59,57 @@ pub(crate) async fn run(arguments: ProbeArguments) -> anyhow::Result<u8> {
             "\n"
         };
         let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+        status.clear();
         terminal::print(&format!("{gap}{text}{end}"))?;
     }
     Ok(report::exit_code(verdicts, arguments.fail_on == Some(FailOn::Degraded)))
 }
 
-async fn answer(case: Case, node: &NodeConfig, limits: &Limits) -> Diagnosis {
-    let plan = plan(&case, node);
-    let evidence = examine(&plan, limits).await;
-    diagnose(&case, &plan, &evidence)
+/// What every image of one command is examined with.
+struct Examination<'a> {
+    here: &'a Here,
+    limits: &'a Limits,
+    policy: Policy,
+    status: &'a StatusLine,
 }
 
-fn node(host_root: &Path) -> anyhow::Result<NodeConfig> {
-    if !host_root.is_dir() {
-        bail!("--host-root `{}` is no folder", host_root.display());
+impl Examination<'_> {
+    /// The examination, then the runtime's own pull where that is worth it, then one diagnosis of both.
+    async fn answer(&self, case: Case) -> Diagnosis {
+        let begun = Instant::now();
+        let plan = plan(&case, &self.here.node);
+        let standpoint = Standpoint {
+            host_root: &self.here.host_root,
+            socket: self.here.socket.as_deref(),
+            ..Standpoint::default()
+        };
+        let mut evidence = examine_from(&plan, self.limits, &standpoint).await;
+        let found = diagnose(&case, &plan, &evidence);
+        let left = self.limits.total.saturating_sub(begun.elapsed());
+        let order = decide(self.policy, &plan, &evidence, &found, left);
+        evidence.pull = Some(match (order, &self.here.socket) {
+            (Order::Leave { why }, _) => PullEvidence::NotMade { why },
+            (Order::Pull(_), None) => PullEvidence::NotMade { why: "its socket was not found".to_owned() },
+            (Order::Pull(logins), Some(socket)) => {
+                let show = |progress: Progress| self.status.show(&waiting(&found, progress));
+                PullEvidence::Made(reproduce(&plan, &logins, socket, &self.here.host_root, left, show).await)
+            }
+        });
+        evidence.took_ms = u32::try_from(begun.elapsed().as_millis()).unwrap_or(u32::MAX);
+        diagnose(&case, &plan, &evidence)
     }
-    // Variables that are not text hold neither a proxy nor a path that could be used.
-    let variables: Environment =
-        std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect();
-    Ok(read_node(host_root, &variables, None))
+}
+
+/// What a person reads while the runtime pulls: the examination's verdict, and how far the pull is.
+fn waiting(found: &Diagnosis, progress: Progress) -> String {
+    let code = found.cause.as_ref().map(|cause| format!(" [{}]", cause.code)).unwrap_or_default();
+    let runtime = found.node.runtime.as_ref().map_or("the runtime", |runtime| runtime.name.as_str());
+    let brought = match progress.brought {
+        0 => String::new(),
+        bytes => format!(", {}", size_in_words(bytes)),
+    };
+    let seconds = progress.elapsed.as_secs();
+    format!("{} is {}{code}; {runtime} pulls it: {seconds} s{brought}", found.target.image, found.verdict.word())
 }
 
 /// The credentials of the command line. A file that cannot be read is our trouble; one that cannot be parsed is a finding.
