@@ -157,4 +157,12 @@ mod tests {
         let status = Status::from_error(Box::new(io::Error::from(io::ErrorKind::BrokenPipe)));
         assert_eq!(CallFailure::from(&status), CallFailure::Gone { why: "it closed the connection".to_owned() });
     }
+
+    #[test]
+    fn a_socket_that_only_we_may_not_use_is_not_broken() {
+        let answer = |kind: io::ErrorKind| without_connection(&io::Error::from(kind));
+        assert!(matches!(answer(io::ErrorKind::PermissionDenied), RuntimeAnswer::NotAsked { .. }));
+        assert_eq!(answer(io::ErrorKind::NotADirectory), RuntimeAnswer::Broken(SocketFailure::Absent));
+        assert_eq!(answer(io::ErrorKind::WouldBlock), RuntimeAnswer::Broken(SocketFailure::Silent));
+    }
 }
