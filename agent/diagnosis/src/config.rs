@@ -1,8 +1,13 @@
 //! The node's files and environment as values: every format has its own pure `parse_` and says what it ignored.
 
+pub mod containerd;
 pub mod dockerconfigjson;
+pub mod files;
+pub mod go_duration;
 pub mod go_url;
 pub mod hosts_file;
+pub mod pem;
 pub mod proxy_env;
 pub mod resolv_conf;
+pub(crate) mod toml_document;
 pub mod trust;

@@ -8,18 +8,22 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use pullagent_diagnosis::config::containerd::{ContainerdVersion, RegistryHost, hosts};
 use pullagent_diagnosis::config::dockerconfigjson::{parse_dockercfg, parse_dockerconfigjson};
+use pullagent_diagnosis::config::files::Files;
 use pullagent_diagnosis::config::go_url::GoUrl;
 use pullagent_diagnosis::config::proxy_env::{ProxyEnv, Route};
 use pullagent_diagnosis::keyring::{Keyring, url_matches};
 use pullagent_diagnosis::message::classify;
 use pullagent_diagnosis::reference::Reference;
+use pullagent_diagnosis::secret::Secret;
 use serde_json::{Value, json};
 
 type Check = fn(&Value) -> Result<(), String>;
 
 const KINDS: &[(&str, Check)] = &[
     ("dockerconfig", dockerconfig),
+    ("hosts-toml", hosts_toml),
     ("match", matching),
     ("noproxy", noproxy),
     ("parse", parse),
@@ -98,6 +102,63 @@ fn noproxy(row: &Value) -> Result<(), String> {
         Route::CgiRefused { .. } => json!("error"),
     };
     compare(row, &got)
+}
+
+/// The rows are those of the newest version that changed the rules.
+fn hosts_toml(row: &Value) -> Result<(), String> {
+    let files = files(row)?;
+    let roots = row.get("roots").and_then(Value::as_array).ok_or("the row has no list `roots`")?;
+    let roots: Vec<_> = roots.iter().filter_map(Value::as_str).map(|root| format!("{ROOT}/{root}")).collect();
+    let roots: Vec<_> = roots.iter().map(String::as_str).collect();
+    let found = hosts::look_up(ContainerdVersion::V2_2, &roots, &files, text(row, "host")?);
+    let dir = found.dir.as_deref().unwrap_or_default();
+    let dir = dir.strip_prefix(ROOT).unwrap_or(dir).trim_start_matches('/');
+    let hosts: Vec<_> = found.hosts.iter().map(host_as_json).collect();
+    compare_unless_failed(row, &json!({ "dir": dir, "hosts": hosts }), found.error.as_ref().map(ToString::to_string))
+}
+
+fn host_as_json(host: &RegistryHost) -> Value {
+    let values = |values: &[Secret<String>]| values.iter().map(|value| value.expose().clone()).collect::<Vec<_>>();
+    let headers: BTreeMap<_, _> = host.headers.iter().map(|header| (&header.name, values(&header.values))).collect();
+    json!({
+        "scheme": host.scheme,
+        "host": host.host,
+        "path": host.path,
+        "capabilities": host.capabilities.words().collect::<Vec<_>>(),
+        "skip_verify": host.skip_verify,
+        "ca_count": host.ca.len(),
+        "client_certs": host.client_pairs.len(),
+        "headers": headers,
+        "http_fallback": host.http_fallback,
+        "dial_timeout_ms": host.dial_timeout.as_millis(),
+        "ns_param": host.ns_param,
+        "used_for_tag": host.used_for_tag(),
+        "used_for_digest": host.used_for_digest(),
+    })
+}
+
+/// Where the files of a row are put; a row names it `@ROOT@`.
+const ROOT: &str = "/vector";
+
+fn files(row: &Value) -> Result<Files, String> {
+    let mut files = Files::default();
+    for (path, content) in row.get("files").and_then(Value::as_object).ok_or("the row has no object `files`")? {
+        let content = content.as_str().ok_or("a file is no text")?.replace("@ROOT@", ROOT);
+        files.insert_file(&format!("{ROOT}/{path}"), content);
+    }
+    Ok(files)
+}
+
+/// Compares all of `expect`; where it has an `error`, only that there is one, and the directory.
+fn compare_unless_failed(row: &Value, got: &Value, error: Option<String>) -> Result<(), String> {
+    let expected = row.get("expect").ok_or("the row has no `expect`")?;
+    match (expected.get("error"), error) {
+        (None, None) => compare(row, got),
+        (None, Some(error)) => Err(format!("failed: {error}")),
+        (Some(wanted), None) => Err(format!("got {got}, expected to fail: {wanted}")),
+        (Some(_), Some(_)) if expected.get("dir") == got.get("dir") => Ok(()),
+        (Some(_), Some(_)) => Err(format!("dir {:?}, expected {:?}", got.get("dir"), expected.get("dir"))),
+    }
 }
 
 /// The cause is right on every row; what the row allows as well counts. Host and image are compared where the row's value

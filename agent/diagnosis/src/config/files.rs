@@ -1,0 +1,208 @@
+//! A snapshot of the node's files as a value: what was read, what is a directory, and what could not be read.
+//!
+//! Nothing here reads anything. Symbolic links are followed by whoever takes the snapshot.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
+
+/// Files and directories by absolute path. Contents may hold secrets: neither Debug nor serde shows them.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Files {
+    nodes: BTreeMap<String, Node>,
+    /// Something did not fit: whatever is not here may be on the node all the same.
+    is_cut: bool,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+enum Node {
+    File(Vec<u8>),
+    Directory,
+    Unreadable(String),
+}
+
+/// Why there is nothing to be read at a path. The texts are those of the operating system.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotRead {
+    /// Nothing is there.
+    #[error("no such file or directory")]
+    Absent,
+    /// A directory is there.
+    #[error("is a directory")]
+    IsDirectory,
+    /// A file is there where a directory should be, or on the way to the path.
+    #[error("not a directory")]
+    NotDirectory,
+    /// Something is there and could not be read.
+    #[error("{0}")]
+    Unreadable(String),
+}
+
+impl Files {
+    /// A larger file counts as unreadable.
+    pub const LARGEST_FILE: usize = 1 << 20;
+    /// The number of paths that are kept. Once there are more, what is not kept counts as unreadable, not as absent.
+    pub const MOST_PATHS: usize = 8192;
+
+    /// Puts in a file and the directories above it.
+    pub fn insert_file(&mut self, path: &str, content: impl Into<Vec<u8>>) {
+        let content = content.into();
+        let node = if content.len() > Self::LARGEST_FILE {
+            Node::Unreadable(format!("larger than {} bytes", Self::LARGEST_FILE))
+        } else {
+            Node::File(content)
+        };
+        self.insert(path, node);
+    }
+
+    /// Puts in a directory, which may stay empty, and those above it.
+    pub fn insert_directory(&mut self, path: &str) {
+        self.insert(path, Node::Directory);
+    }
+
+    /// Puts in something that exists and could not be read.
+    pub fn insert_unreadable(&mut self, path: &str, why: impl Into<String>) {
+        self.insert(path, Node::Unreadable(why.into()));
+    }
+
+    fn insert(&mut self, path: &str, node: Node) {
+        let path = absolute(path);
+        let new = parents(&path).chain([path.as_str()]).filter(|path| !self.nodes.contains_key(*path));
+        if self.nodes.len() + new.count() > Self::MOST_PATHS {
+            self.is_cut = true;
+            return;
+        }
+        for parent in parents(&path) {
+            if !self.nodes.contains_key(parent) {
+                self.nodes.insert(parent.to_owned(), Node::Directory);
+            }
+        }
+        self.nodes.insert(path, node);
+    }
+
+    /// The content of a file.
+    pub fn read(&self, path: &str) -> Result<&[u8], NotRead> {
+        match self.find(path)? {
+            Node::File(content) => Ok(content),
+            Node::Directory => Err(NotRead::IsDirectory),
+            Node::Unreadable(why) => Err(NotRead::Unreadable(why.clone())),
+        }
+    }
+
+    /// Whether a directory is at the path; an error if that cannot be said or nothing is there.
+    pub fn is_dir(&self, path: &str) -> Result<bool, NotRead> {
+        match self.find(path)? {
+            Node::File(_) => Ok(false),
+            Node::Directory => Ok(true),
+            Node::Unreadable(why) => Err(NotRead::Unreadable(why.clone())),
+        }
+    }
+
+    /// The names in a directory in byte order.
+    pub fn list(&self, path: &str) -> Result<Vec<&str>, NotRead> {
+        if !self.is_dir(path)? {
+            return Err(NotRead::NotDirectory);
+        }
+        if self.is_cut {
+            return Err(Self::cut());
+        }
+        let mut start = absolute(path);
+        if !start.ends_with('/') {
+            start.push('/');
+        }
+        let below = self.nodes.range(start.clone()..).take_while(|(path, _)| path.starts_with(&start));
+        let names = below.filter_map(|(path, _)| path.strip_prefix(&start));
+        Ok(names.filter(|name| !name.is_empty() && !name.contains('/')).collect())
+    }
+
+    fn find(&self, path: &str) -> Result<&Node, NotRead> {
+        let path = absolute(path);
+        if let Some(node) = self.nodes.get(&path) {
+            return Ok(node);
+        }
+        for parent in parents(&path) {
+            match self.nodes.get(parent) {
+                Some(Node::File(_)) => return Err(NotRead::NotDirectory),
+                Some(Node::Unreadable(why)) => return Err(NotRead::Unreadable(why.clone())),
+                Some(Node::Directory) | None => {}
+            }
+        }
+        Err(if self.is_cut { Self::cut() } else { NotRead::Absent })
+    }
+
+    fn cut() -> NotRead {
+        NotRead::Unreadable(format!("not looked at: there are more than {} files", Self::MOST_PATHS))
+    }
+}
+
+/// Paths with the size of each file; no contents.
+impl fmt::Debug for Files {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.nodes.iter().map(|(path, node)| (path, node.in_words()))).finish()
+    }
+}
+
+/// As Debug.
+impl Serialize for Files {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.nodes.len()))?;
+        for (path, node) in &self.nodes {
+            map.serialize_entry(path, &node.in_words())?;
+        }
+        map.end()
+    }
+}
+
+impl Node {
+    fn in_words(&self) -> String {
+        match self {
+            Self::File(content) => format!("{} bytes", content.len()),
+            Self::Directory => "directory".to_owned(),
+            Self::Unreadable(why) => format!("unreadable: {why}"),
+        }
+    }
+}
+
+/// The path without `.`, `..` and doubled slashes; a relative one is below the root, where daemons run.
+fn absolute(path: &str) -> String {
+    clean_path(&format!("/{path}"))
+}
+
+/// The directories above a cleaned absolute path, the root first.
+fn parents(path: &str) -> impl Iterator<Item = &str> {
+    let inner = path.char_indices().skip(1).filter(|(_, c)| *c == '/').map(|(at, _)| &path[..at]);
+    (path != "/").then_some("/").into_iter().chain(inner)
+}
+
+/// Go's `path.Clean`: the shortest path that means the same, `.` for nothing.
+pub(crate) fn clean_path(path: &str) -> String {
+    let rooted = path.starts_with('/');
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => drop(parts.pop()),
+            ".." if rooted => {}
+            part => parts.push(part),
+        }
+    }
+    match (rooted, parts.is_empty()) {
+        (true, _) => format!("/{}", parts.join("/")),
+        (false, true) => ".".to_owned(),
+        (false, false) => parts.join("/"),
+    }
+}
+
+/// Go's `filepath.Join` of two parts: cleaned, and empty parts do not count.
+pub(crate) fn join(directory: &str, name: &str) -> String {
+    match (directory, name) {
+        ("", "") => String::new(),
+        ("", path) | (path, "") => clean_path(path),
+        (directory, name) => clean_path(&format!("{directory}/{name}")),
+    }
+}
+
+#[cfg(test)]
+mod tests;
