@@ -1,5 +1,6 @@
 //! The node's files and environment as values: every format has its own pure `parse_` and says what it ignored.
 
+pub mod certs_directory;
 pub mod containerd;
 pub mod dockerconfigjson;
 pub mod files;
@@ -8,6 +9,7 @@ pub mod go_url;
 pub mod hosts_file;
 pub mod pem;
 pub mod proxy_env;
+pub mod registries_conf;
 pub mod resolv_conf;
 pub(crate) mod toml_document;
 pub mod trust;

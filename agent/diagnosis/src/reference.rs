@@ -169,7 +169,7 @@ fn check_repository(registry: &str, repository: &str) -> Result<(), ReferenceErr
     })
 }
 
-fn checked_tag(tag: &str) -> Result<&str, ReferenceError> {
+pub(crate) fn checked_tag(tag: &str) -> Result<&str, ReferenceError> {
     if tag.is_empty() {
         return Err(ReferenceError::EmptyTag);
     }
@@ -183,7 +183,7 @@ fn checked_tag(tag: &str) -> Result<&str, ReferenceError> {
     Ok(tag)
 }
 
-fn checked_digest(digest: &str) -> Result<&str, ReferenceError> {
+pub(crate) fn checked_digest(digest: &str) -> Result<&str, ReferenceError> {
     if digest.is_empty() {
         return Err(ReferenceError::EmptyDigest);
     }
@@ -212,7 +212,7 @@ const fn is_lower_hex(byte: u8) -> bool {
 }
 
 /// `domainAndPort`.
-fn is_host_with_port(text: &str) -> bool {
+pub(crate) fn is_host_with_port(text: &str) -> bool {
     is_host(text)
         || text.rsplit_once(':').is_some_and(|(host, port)| {
             is_host(host) && !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit())
@@ -231,7 +231,7 @@ fn is_host(text: &str) -> bool {
 }
 
 /// `pathComponent`: runs of a-z and 0-9, with one `.`, one or two `_`, or any run of `-` between two of them.
-fn is_path_part(part: &str) -> bool {
+pub(crate) fn is_path_part(part: &str) -> bool {
     let is_inner = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit();
     let is_separator = |text: &str| matches!(text, "." | "_" | "__") || text.bytes().all(|byte| byte == b'-');
     part.starts_with(is_inner)

@@ -13,6 +13,7 @@ use pullagent_diagnosis::config::dockerconfigjson::{parse_dockercfg, parse_docke
 use pullagent_diagnosis::config::files::Files;
 use pullagent_diagnosis::config::go_url::GoUrl;
 use pullagent_diagnosis::config::proxy_env::{ProxyEnv, Route};
+use pullagent_diagnosis::config::registries_conf::RegistriesConf;
 use pullagent_diagnosis::keyring::{Keyring, url_matches};
 use pullagent_diagnosis::message::classify;
 use pullagent_diagnosis::reference::Reference;
@@ -29,6 +30,11 @@ const KINDS: &[(&str, Check)] = &[
     ("parse", parse),
     ("pull-errors", pull_error),
     ("urlmatch", urlmatch),
+    ("hosts-toml", hosts_toml),
+    ("noproxy", noproxy),
+    ("parse", parse),
+    ("pull-errors", pull_error),
+    ("registries-conf", registries_conf),
 ];
 
 /// A file or folder of vectors, and the kind of its rows; `None`: every row names its own.
@@ -135,6 +141,34 @@ fn host_as_json(host: &RegistryHost) -> Value {
         "used_for_tag": host.used_for_tag(),
         "used_for_digest": host.used_for_digest(),
     })
+}
+
+fn registries_conf(row: &Value) -> Result<(), String> {
+    let files = files(row)?;
+    let (main, drop_ins) = (format!("{ROOT}/registries.conf"), format!("{ROOT}/registries.conf.d"));
+    let examine = || -> Result<Value, Box<dyn std::error::Error>> {
+        let conf = RegistriesConf::read(&files, &main, &drop_ins)?;
+        let candidates = conf.candidates(text(row, "reference")?, None)?;
+        let pull = conf.sources(candidates.first().ok_or("no candidate")?)?;
+        let sources = pull.sources.iter().map(|source| {
+            json!({
+                "reference": source.reference.to_string(),
+                "location": source.location,
+                "insecure": source.insecure,
+                "mirror": source.is_mirror,
+            })
+        });
+        Ok(json!({
+            "prefix": pull.prefix.unwrap_or_default(),
+            "blocked": pull.blocked,
+            "candidates": candidates.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "sources": sources.collect::<Vec<_>>(),
+        }))
+    };
+    match examine() {
+        Ok(got) => compare_unless_failed(row, &got, None),
+        Err(error) => compare_unless_failed(row, &json!({}), Some(error.to_string())),
+    }
 }
 
 /// Where the files of a row are put; a row names it `@ROOT@`.

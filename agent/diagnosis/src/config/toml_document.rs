@@ -16,6 +16,8 @@ pub(crate) enum Parser {
     GoToml1,
     /// pelletier/go-toml v2 (containerd 2.x): TOML 1.0, no byte order mark.
     GoToml2,
+    /// BurntSushi/toml (containers-image): TOML 1.1 from v1.6.0 on, which is the reading taken here.
+    BurntSushi,
 }
 
 /// Why a file is no TOML.
@@ -33,6 +35,8 @@ pub(crate) struct Document {
     pub(crate) root: Table,
     /// The headers of tables in order, repetitions by sub-tables included; those of arrays of tables are not among them.
     pub(crate) headers: Vec<Header>,
+    /// The first line that TOML 1.0 does not allow.
+    pub(crate) newer_than_1_0: Option<u32>,
 }
 
 /// `[a.b]`.
@@ -85,13 +89,13 @@ impl Document {
             why: crate::text::clean(error.message(), 200),
         })?;
         let (headers, newer_than_1_0) = spec::scan(text, &lines);
-        if let Some(line) = newer_than_1_0 {
+        if let Some(line) = newer_than_1_0.filter(|_| parser != Parser::BurntSushi) {
             return Err(TomlError {
                 line: Some(line),
                 why: "this is TOML 1.1, which containerd does not read".to_owned(),
             });
         }
-        Ok(Self { root: Table::from_parsed(table.get_ref(), &lines), headers })
+        Ok(Self { root: Table::from_parsed(table.get_ref(), &lines), headers, newer_than_1_0 })
     }
 }
 

@@ -43,6 +43,12 @@ fn what_no_toml_allows_is_refused_with_its_line() {
 }
 
 #[test]
+fn newer_toml_is_read_and_noted_for_containers_image() {
+    let document = Document::parse(b"\xef\xbb\xbfa = 1\nb = { c = 1, }\n", Parser::BurntSushi).unwrap();
+    assert_eq!(document.newer_than_1_0, Some(2));
+}
+
+#[test]
 fn headers_keep_order_and_repetitions() {
     let text = "[b]\n[a.\"x.y\".'z']\n[[list]]\n[ a . c ]\nk.l = 1\n";
     let document = Document::parse(text.as_bytes(), Parser::GoToml2).unwrap();
@@ -67,6 +73,6 @@ proptest! {
 
     #[test]
     fn anything_like_toml_is_parsed_or_refused(text in "([\\[\\]{}=\"'.,#\\\\a-c0-9: \n-]|\"\"\"|\\\\x41)*") {
-        let _ = Document::parse(text.as_bytes(), Parser::GoToml1).map(|document| document.headers);
+        let _ = Document::parse(text.as_bytes(), Parser::BurntSushi).map(|document| document.headers);
     }
 }
