@@ -2,6 +2,7 @@
 
 pub mod certs_directory;
 pub mod containerd;
+pub mod docker_daemon;
 pub mod dockerconfigjson;
 pub mod files;
 pub mod go_duration;
