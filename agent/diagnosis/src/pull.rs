@@ -228,6 +228,11 @@ fn expensive(evidence: &Evidence, found: &Diagnosis) -> Option<String> {
                 .to_owned()
         });
     }
+    if evidence.store.as_ref().is_some_and(|store| store.held_unknown) {
+        return Some(
+            "it is not known whether a pull would move a tag that the node holds: `--pull always` does".to_owned(),
+        );
+    }
     // What failed before any layer brings nothing; a held image that is not served any more stays where it is.
     let before_any_layer = found.verdict == Verdict::Failing && !evidence.endpoints.iter().any(reached_a_layer);
     if before_any_layer {

@@ -100,6 +100,9 @@ pub struct Store {
     /// What it holds under the reference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<HeldImage>,
+    /// True when the runtime did not say what it holds, which is not the same as nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub held_unknown: bool,
     /// The filesystem that images are written to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filesystem: Option<ImageFilesystem>,

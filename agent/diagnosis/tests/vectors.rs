@@ -29,12 +29,8 @@ const KINDS: &[(&str, Check)] = &[
     ("noproxy", noproxy),
     ("parse", parse),
     ("pull-errors", pull_error),
-    ("urlmatch", urlmatch),
-    ("hosts-toml", hosts_toml),
-    ("noproxy", noproxy),
-    ("parse", parse),
-    ("pull-errors", pull_error),
     ("registries-conf", registries_conf),
+    ("urlmatch", urlmatch),
 ];
 
 /// A file or folder of vectors, and the kind of its rows; `None`: every row names its own.

@@ -98,6 +98,8 @@ fn a_pull_that_costs_next_to_nothing_is_made_unasked() {
 #[test]
 fn a_pull_that_would_do_harm_is_not_made_unasked() {
     check_order(Policy::Auto, &holding(OTHER, seen(200)), LONG, Err("move the tag"));
+    let unsaid = Evidence { store: Some(Store { held_unknown: true, ..Store::default() }), ..seen(200) };
+    check_order(Policy::Auto, &unsaid, LONG, Err("not known"));
     check_order(Policy::Auto, &seen(429), LONG, Err("5 requests"));
     check_order(Policy::Auto, &with_free(0, 9, seen(200)), LONG, Err("fill the disk"));
 }

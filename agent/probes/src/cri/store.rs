@@ -23,6 +23,7 @@ pub(crate) async fn look(socket: &Path, host_root: &Path, image: &str, deadline:
     let client = match Client::connect(socket, by).await {
         Ok(client) => client,
         Err(error) => {
+            store.held_unknown = true;
             store.not_checked.push(NotChecked::new(HELD, error.to_string()));
             store.not_checked.push(NotChecked::new(ROOM, error.to_string()));
             return store;
@@ -31,7 +32,10 @@ pub(crate) async fn look(socket: &Path, host_root: &Path, image: &str, deadline:
     let (held, mountpoint) = tokio::join!(client.held(image, by), client.image_filesystem(by));
     match held {
         Ok(held) => store.held = held,
-        Err(failure) => store.not_checked.push(NotChecked::new(HELD, failure.to_string())),
+        Err(failure) => {
+            store.held_unknown = true;
+            store.not_checked.push(NotChecked::new(HELD, failure.to_string()));
+        }
     }
     match mountpoint {
         Ok(Some(path)) => match room(host_root, &path, deadline.min(within(PATIENCE))).await {
