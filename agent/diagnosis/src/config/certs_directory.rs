@@ -7,6 +7,11 @@
 use super::files::{Files, NotRead, join};
 use super::pem::{ClientPair, KeyPairError, check_key_pair};
 
+/// Where a system service of containers-image (CRI-O) looks.
+pub const CONTAINERS_CERTS: [&str; 2] = ["/etc/containers/certs.d", "/etc/docker/certs.d"];
+/// Where the Docker daemon looks.
+pub const DOCKER_CERTS: [&str; 1] = ["/etc/docker/certs.d"];
+
 /// The certificates for one registry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CertsDirectory {
@@ -96,14 +101,12 @@ fn read_into(found: &mut CertsDirectory, files: &Files, dir: &str) -> Result<(),
 mod tests {
     use super::*;
 
-    const ROOTS: [&str; 2] = ["/etc/containers/certs.d", "/etc/docker/certs.d"];
-
     fn read(names: &[&str]) -> CertsDirectory {
         let mut files = Files::default();
         for name in names {
             files.insert_file(name, "");
         }
-        read_certs_directory(&files, &ROOTS, "h:5000")
+        read_certs_directory(&files, &CONTAINERS_CERTS, "h:5000")
     }
 
     #[test]

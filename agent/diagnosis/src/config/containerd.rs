@@ -178,6 +178,9 @@ pub struct Header {
 
 /// The hosts that are asked for images of `host` (`docker.io`, `quay.io`, `localhost:5000`).
 ///
+/// A configuration with which containerd would not start (`config.error`) counts as far as it was read: the running
+/// daemon was started with another.
+///
 /// Sources: `internal/cri/server/images/image_pull.go` `registryHosts`, `registryEndpoints`, the transfer service's
 /// core/transfer/registry/registry.go, and core/remotes/docker/config/hosts.go.
 pub fn registry_hosts(

@@ -76,3 +76,16 @@ proptest! {
         let _ = Document::parse(text.as_bytes(), Parser::BurntSushi).map(|document| document.headers);
     }
 }
+
+#[test]
+fn nesting_without_end_is_refused() {
+    let deep = "a.".repeat(100_000);
+    for text in [
+        format!("{deep}a = 1\n"),
+        format!("[{deep}a]\n"),
+        format!("[[{deep}a]]\n"),
+        format!("a = {}", "[".repeat(100_000)),
+    ] {
+        assert!(Document::parse(text.as_bytes(), Parser::GoToml2).is_err());
+    }
+}

@@ -100,145 +100,177 @@ pub enum ConfigRemark {
 
 /// Reads and merges; what was read until an error is kept.
 pub(super) fn load(version: ContainerdVersion, files: &Files, path: &str) -> (ContainerdConfig, Settings) {
-    let (config, settings) = (ContainerdConfig::default(), Settings::default());
-    let mut loader = Loader { version, files, config, settings, pending: VecDeque::from([path.to_owned()]) };
-    if files.read(path) != Err(NotRead::Absent)
-        && let Err(error) = loader.load_all()
-    {
-        loader.config.error = Some(error);
-    }
-    (loader.config, loader.settings)
+    let config = ContainerdConfig::default();
+    let mut loader = Loader { version, files, config, sections: Vec::new(), disabled: Vec::new(), root: 0 };
+    let result = if files.read(path) == Err(NotRead::Absent) { Ok(()) } else { loader.load_all(path) };
+    let result = result.and_then(|()| loader.check_disabled());
+    loader.config.error = result.err();
+    let settings = loader.merge();
+    (loader.config, settings)
+}
+
+/// A section of one file, under a name that may or may not count.
+struct Section {
+    path: String,
+    version: i64,
+    plugin: &'static str,
+    /// The section's own line.
+    line: u32,
+    settings: Settings,
+    decides_pulls: bool,
 }
 
 struct Loader<'f> {
     version: ContainerdVersion,
     files: &'f Files,
     config: ContainerdConfig,
-    settings: Settings,
-    pending: VecDeque<String>,
+    /// In the order in which they are merged.
+    sections: Vec<Section>,
+    /// The entries of `disabled_plugins`, with the `version` of their files.
+    disabled: Vec<(Sourced<String>, i64)>,
+    /// The first `version` that a file has; 0 before.
+    root: i64,
 }
 
 impl Loader<'_> {
-    fn load_all(&mut self) -> Result<(), ConfigError> {
-        let mut seen = BTreeSet::new();
-        while let Some(path) = self.pending.pop_front() {
+    fn is_2(&self) -> bool {
+        self.version >= ContainerdVersion::V2_0
+    }
+
+    fn load_all(&mut self, path: &str) -> Result<(), ConfigError> {
+        let (mut pending, mut seen) = (VecDeque::from([path.to_owned()]), BTreeSet::new());
+        while let Some(path) = pending.pop_front() {
             if seen.len() < MOST_FILES && seen.insert(path.clone()) {
-                self.load_one(&path)?;
+                pending.extend(self.load_one(&path)?);
             }
         }
         Ok(())
     }
 
-    fn load_one(&mut self, path: &str) -> Result<(), ConfigError> {
+    /// Reads a file; hands back what it imports.
+    fn load_one(&mut self, path: &str) -> Result<Vec<String>, ConfigError> {
         let failed = |why: NotRead| ConfigError::Read { path: path.to_owned(), why: why.to_string() };
+        let toml = |line, why| ConfigError::Toml { path: path.to_owned(), line, why };
         let content = self.files.read(path).map_err(failed)?;
-        let document = Document::parse(content, self.version.toml_parser()).map_err(|error| ConfigError::Toml {
-            path: path.to_owned(),
-            line: error.line,
-            why: error.why,
-        })?;
-        let version = self.file_version(path, &document.root)?;
-        self.config.loaded.push(LoadedFile { path: path.to_owned(), version });
-        self.take_disabled(path, version, &document.root)?;
-        if let Some(plugins) = document.root.field("plugins").and_then(|plugins| plugins.value.as_table()) {
-            self.take_plugins(path, version, plugins);
+        let document =
+            Document::parse(content, self.version.toml_parser()).map_err(|error| toml(error.line, error.why))?;
+        let root = &document.root;
+        let texts = |key| -> Result<Vec<String>, ConfigError> {
+            let Some(entry) = root.field(key) else { return Ok(Vec::new()) };
+            let wrong = || toml(Some(entry.line), format!("`{key}` must be a list of texts"));
+            entry.value.as_texts().ok_or_else(wrong)
+        };
+        let version = match root.field("version") {
+            Some(entry) => {
+                let wrong = || toml(Some(entry.line), "`version` must be a number".to_owned());
+                entry.value.as_integer().ok_or_else(wrong)?
+            }
+            None => 0,
+        };
+        self.check_version(path, version)?;
+        let version = version.max(1);
+        let disabled = texts("disabled_plugins")?;
+        let line = root.field("disabled_plugins").map_or(1, |entry| entry.line);
+        let path = || path.to_owned();
+        self.config.loaded.push(LoadedFile { path: path(), version });
+        self.disabled.extend(disabled.into_iter().map(|value| (Sourced { value, file: path(), line }, version)));
+        if let Some(plugins) = root.field("plugins").and_then(|plugins| plugins.value.as_table()) {
+            for plugin in [CRI_IMAGES, GRPC_CRI, SHORT_CRI] {
+                if let Some(entry) = plugins.key(plugin) {
+                    let (settings, decides_pulls) = read_section(&path(), &entry.value, plugin != CRI_IMAGES);
+                    let line = entry.line;
+                    self.sections.push(Section { path: path(), version, plugin, line, settings, decides_pulls });
+                }
+            }
         }
-        let imports = document.root.field("imports").and_then(|imports| imports.value.as_texts());
-        self.pending
-            .extend(imports.into_iter().flatten().flat_map(|import| imports::resolve(self.files, path, &import)));
-        Ok(())
+        let imports = texts("imports")?;
+        Ok(imports.iter().flat_map(|import| imports::resolve(self.files, &path(), import)).collect())
     }
 
-    fn file_version(&self, path: &str, root: &Table) -> Result<i64, ConfigError> {
-        let path = path.to_owned();
-        let version = match root.field("version") {
-            Some(entry) => entry.value.as_integer().ok_or_else(|| ConfigError::Toml {
-                path: path.clone(),
-                line: Some(entry.line),
-                why: "`version` must be a number".to_owned(),
-            })?,
-            None => 1,
-        };
-        let version = version.max(1);
+    fn check_version(&mut self, path: &str, version: i64) -> Result<(), ConfigError> {
         let newest = match self.version {
             older if older < ContainerdVersion::V2_0 => 2,
             ContainerdVersion { major: 2, minor: ..=2 } => 3,
             _ => 4,
         };
-        let root = self.config.loaded.first().map_or(version, |root| root.version);
+        if self.root == 0 {
+            self.root = version;
+        }
+        let (path, root) = (path.to_owned(), self.root);
         if version > newest {
             Err(ConfigError::Version { path, version })
-        } else if version > root && self.version >= ContainerdVersion::V2_0 {
+        } else if version > root && self.is_2() {
             Err(ConfigError::DropInVersion { path, version, root })
         } else {
-            Ok(version)
+            Ok(())
         }
     }
 
-    fn take_disabled(&mut self, path: &str, version: i64, root: &Table) -> Result<(), ConfigError> {
-        let Some(entry) = root.field("disabled_plugins") else { return Ok(()) };
-        for plugin in entry.value.as_texts().unwrap_or_default() {
-            let short = !plugin.contains('.');
-            if short && version > 1 {
-                return Err(ConfigError::DisabledName { path: path.to_owned(), plugin: clean(&plugin, 80) });
+    /// The config version by which a file's names are read: 2.x migrates every file, 1.x merges first.
+    fn naming_version(&self, of_file: i64) -> i64 {
+        let merged = self.config.loaded.iter().map(|file| file.version).rfind(|version| *version > 1);
+        if self.is_2() { of_file } else { merged.unwrap_or(1) }
+    }
+
+    fn check_disabled(&mut self) -> Result<(), ConfigError> {
+        for (plugin, version) in std::mem::take(&mut self.disabled) {
+            let name = plugin.value.as_str();
+            if !name.contains('.') && self.naming_version(version) > 1 {
+                return Err(ConfigError::DisabledName { plugin: clean(name, 80), path: plugin.file });
             }
-            let is_images = plugin == CRI_IMAGES && self.version >= ContainerdVersion::V2_0;
-            if is_images || plugin == GRPC_CRI || plugin == SHORT_CRI {
-                let place = Sourced { value: plugin, file: path.to_owned(), line: entry.line };
-                self.config.cri_disabled.get_or_insert(place);
+            if name == GRPC_CRI || name == SHORT_CRI || name == CRI_IMAGES && self.is_2() {
+                self.config.cri_disabled.get_or_insert(plugin);
             }
         }
         Ok(())
     }
 
-    fn take_plugins(&mut self, path: &str, version: i64, plugins: &Table) {
-        let is_2 = self.version >= ContainerdVersion::V2_0;
-        // A migrated section is laid over one that has the new name already.
-        let counting: &[&'static str] = match (version, is_2) {
-            (1, false) => &[SHORT_CRI],
-            (_, false) => &[GRPC_CRI],
-            (1, true) => &[CRI_IMAGES, GRPC_CRI, SHORT_CRI],
-            (2, true) => &[CRI_IMAGES, GRPC_CRI],
-            (_, true) => &[CRI_IMAGES],
-        };
-        let expected = if is_2 && version > 2 { CRI_IMAGES } else { counting.last().copied().unwrap_or(GRPC_CRI) };
-        for plugin in [SHORT_CRI, GRPC_CRI, CRI_IMAGES].into_iter().filter(|plugin| !counting.contains(plugin)) {
-            if let Some(entry) = plugins.key(plugin).filter(|entry| decides_pulls(&entry.value)) {
-                let (path, line) = (path.to_owned(), entry.line);
+    /// Lays the sections that count over each other. In 1.x a later one replaces an earlier one as a whole.
+    fn merge(&mut self) -> Settings {
+        let mut merged = Settings::default();
+        for section in std::mem::take(&mut self.sections) {
+            let Section { path, version, plugin, line, settings, decides_pulls } = section;
+            // A migrated section is laid over one that has the new name already.
+            let counting: &[&'static str] = match (self.naming_version(version), self.is_2()) {
+                (1, false) => &[SHORT_CRI],
+                (_, false) => &[GRPC_CRI],
+                (1, true) => &[GRPC_CRI, SHORT_CRI, CRI_IMAGES],
+                (2, true) => &[GRPC_CRI, CRI_IMAGES],
+                (_, true) => &[CRI_IMAGES],
+            };
+            if counting.contains(&plugin) {
+                if !self.is_2() {
+                    merged = Settings::default();
+                }
+                merged.lay_over(settings);
+            } else if decides_pulls {
+                let expected = counting.first().copied().unwrap_or(GRPC_CRI);
                 let remark = ConfigRemark::SectionIgnored { path, line, plugin, version, expected };
                 self.config.remarks.push(remark);
             }
         }
-        for plugin in counting {
-            let Some(table) = plugins.key(plugin).and_then(|entry| entry.value.as_table()) else { continue };
-            if !is_2 {
-                self.settings.clear();
-            }
-            self.take_section(path, table, *plugin != CRI_IMAGES);
-        }
-    }
-
-    /// Puts in the settings of one section under the names that they have from config version 3 on.
-    fn take_section(&mut self, path: &str, section: &Table, is_old: bool) {
-        for entry in section.entries() {
-            let keys: &[&str] = match entry.key.as_str() {
-                "sandbox_image" if is_old => &["pinned_images", "sandbox"],
-                "containerd" if is_old => {
-                    for inner in entry.value.as_table().map_or(&[][..], Table::entries) {
-                        self.settings.insert(vec![inner.key.clone()], &inner.value, inner.line, path);
-                    }
-                    continue;
-                }
-                key => &[key],
-            };
-            let keys = keys.iter().map(|key| (*key).to_owned()).collect();
-            self.settings.insert(keys, &entry.value, entry.line, path);
-        }
+        merged
     }
 }
 
-/// Whether a section has what is read here. The old name also holds other settings in new files.
-fn decides_pulls(section: &Value) -> bool {
-    let table = section.as_table();
-    table.is_some_and(|table| ["registry", "sandbox_image", "pinned_images"].iter().any(|key| table.key(key).is_some()))
+/// The settings of one section under the names that they have from config version 3 on, and whether they are of those
+/// that decide pulls: the old name also holds other settings in new files.
+fn read_section(path: &str, section: &Value, is_old: bool) -> (Settings, bool) {
+    let mut settings = Settings::default();
+    let entries = section.as_table().map_or(&[][..], Table::entries);
+    for entry in entries {
+        let keys: &[&str] = match entry.key.as_str() {
+            "sandbox_image" if is_old => &["pinned_images", "sandbox"],
+            "containerd" if is_old => {
+                for inner in entry.value.as_table().map_or(&[][..], Table::entries) {
+                    settings.insert(vec![inner.key.clone()], &inner.value, inner.line, path);
+                }
+                continue;
+            }
+            key => &[key],
+        };
+        settings.insert(keys.iter().map(|key| (*key).to_owned()).collect(), &entry.value, entry.line, path);
+    }
+    let decides_pulls = ["registry", "sandbox_image", "pinned_images"];
+    (settings, entries.iter().any(|entry| decides_pulls.contains(&entry.key.as_str())))
 }

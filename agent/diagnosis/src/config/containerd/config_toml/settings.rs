@@ -36,9 +36,9 @@ impl Place<'_> {
 }
 
 impl Settings {
-    /// Forgets everything: a later file's section replaces an earlier one's.
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
+    /// Takes what a later file sets, key by key.
+    pub(super) fn lay_over(&mut self, later: Self) {
+        self.0.extend(later.0);
     }
 
     /// Puts in one key with all that is below it, over what is there.

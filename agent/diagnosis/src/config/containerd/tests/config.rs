@@ -107,6 +107,23 @@ fn a_later_file_wins() {
 }
 
 #[test]
+fn only_2_x_reads_names_file_by_file() {
+    let import = "[plugins.\"io.containerd.grpc.v1.cri\".registry]\nconfig_path = \"/x\"\n";
+    let node = files([(PATH, "version = 2\nimports = [\"x.toml\"]\n"), ("/etc/containerd/x.toml", import)]);
+    for version in [V1_7, V2_0] {
+        let config = ContainerdConfig::read(version, &node, PATH);
+        assert_eq!((config.error.as_ref(), config.effective_config_path(version)), (None, "/x"), "{version}");
+    }
+    let short = import.replace("io.containerd.grpc.v1.cri", "cri");
+    let node = files([(PATH, "version = 2\nimports = [\"x.toml\"]\n"), ("/etc/containerd/x.toml", &short)]);
+    for (version, path) in [(V1_7, ""), (V2_0, "/x")] {
+        assert_eq!(ContainerdConfig::read(version, &node, PATH).effective_config_path(version), path, "{version}");
+    }
+    let node = files([(PATH, "imports = [\"x.toml\"]\n"), ("/etc/containerd/x.toml", "version = 3\n")]);
+    assert_eq!(ContainerdConfig::read(V2_0, &node, PATH).error, None);
+}
+
+#[test]
 fn what_keeps_containerd_from_starting_is_an_error() {
     let path = || PATH.to_owned();
     assert!(matches!(read(V2_0, "\n[").error, Some(ConfigError::Toml { line: Some(2), .. })));
