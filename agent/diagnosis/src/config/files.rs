@@ -1,6 +1,10 @@
 //! A snapshot of the node's files as a value: what was read, what is a directory, and what could not be read.
 //!
-//! Nothing here reads anything. Symbolic links are followed by whoever takes the snapshot.
+//! Nothing here reads anything. Symbolic links are followed by whoever takes the snapshot. A snapshot that grows says
+//! which paths were asked for and are not in it yet: whoever computes something from it computes again after those were
+//! read, until nothing is wanted any more.
+
+mod wanted;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,19 +12,28 @@ use std::fmt;
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
+use wanted::Wanted;
+
 /// Files and directories by absolute path. Contents may hold secrets: neither Debug nor serde shows them.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Files {
     nodes: BTreeMap<String, Node>,
     /// Something did not fit: whatever is not here may be on the node all the same.
     is_cut: bool,
+    /// The paths that were asked for and not read yet; `None` for a snapshot that is whole.
+    wanted: Option<Wanted>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
 enum Node {
     File(Vec<u8>),
-    Directory,
+    /// Whether its names are all here.
+    Directory(bool),
     Unreadable(String),
+    /// There is no such path.
+    Absent,
+    /// It is a name in a directory, and more is not known of it.
+    Unread,
 }
 
 /// Why there is nothing to be read at a path. The texts are those of the operating system.
@@ -46,6 +59,34 @@ impl Files {
     /// The number of paths that are kept. Once there are more, what is not kept counts as unreadable, not as absent.
     pub const MOST_PATHS: usize = 8192;
 
+    /// An empty snapshot of which nothing is known to be absent.
+    pub fn growing() -> Self {
+        Self { wanted: Some(Wanted::default()), ..Self::default() }
+    }
+
+    /// The paths that were asked for since the last call and are not in the snapshot, in byte order. None for a snapshot
+    /// that is whole, or that can take no more.
+    pub fn take_wanted(&self) -> Vec<String> {
+        self.wanted.as_ref().map(Wanted::take).filter(|_| !self.is_cut).unwrap_or_default()
+    }
+
+    /// Puts in that there is no such path.
+    pub fn insert_absent(&mut self, path: &str) {
+        self.insert(path, Node::Absent);
+    }
+
+    /// Puts in a directory with all its names.
+    pub fn insert_listing(&mut self, path: &str, names: impl IntoIterator<Item = String>) {
+        let path = absolute(path);
+        self.insert(&path, Node::Directory(true));
+        for name in names {
+            let inside = join(&path, &name);
+            if !self.nodes.contains_key(&inside) {
+                self.insert(&inside, Node::Unread);
+            }
+        }
+    }
+
     /// Puts in a file and the directories above it.
     pub fn insert_file(&mut self, path: &str, content: impl Into<Vec<u8>>) {
         let content = content.into();
@@ -59,7 +100,7 @@ impl Files {
 
     /// Puts in a directory, which may stay empty, and those above it.
     pub fn insert_directory(&mut self, path: &str) {
-        self.insert(path, Node::Directory);
+        self.insert(path, Node::Directory(self.wanted.is_none()));
     }
 
     /// Puts in something that exists and could not be read.
@@ -76,7 +117,7 @@ impl Files {
         }
         for parent in parents(&path) {
             if !self.nodes.contains_key(parent) {
-                self.nodes.insert(parent.to_owned(), Node::Directory);
+                self.nodes.insert(parent.to_owned(), Node::Directory(self.wanted.is_none()));
             }
         }
         self.nodes.insert(path, node);
@@ -86,8 +127,9 @@ impl Files {
     pub fn read(&self, path: &str) -> Result<&[u8], NotRead> {
         match self.find(path)? {
             Node::File(content) => Ok(content),
-            Node::Directory => Err(NotRead::IsDirectory),
+            Node::Directory(_) => Err(NotRead::IsDirectory),
             Node::Unreadable(why) => Err(NotRead::Unreadable(why.clone())),
+            Node::Absent | Node::Unread => Err(NotRead::Absent),
         }
     }
 
@@ -95,8 +137,9 @@ impl Files {
     pub fn is_dir(&self, path: &str) -> Result<bool, NotRead> {
         match self.find(path)? {
             Node::File(_) => Ok(false),
-            Node::Directory => Ok(true),
+            Node::Directory(_) => Ok(true),
             Node::Unreadable(why) => Err(NotRead::Unreadable(why.clone())),
+            Node::Absent | Node::Unread => Err(NotRead::Absent),
         }
     }
 
@@ -108,28 +151,43 @@ impl Files {
         if self.is_cut {
             return Err(Self::cut());
         }
+        if matches!(self.find(path)?, Node::Directory(false)) {
+            self.want(&absolute(path));
+        }
         let mut start = absolute(path);
         if !start.ends_with('/') {
             start.push('/');
         }
         let below = self.nodes.range(start.clone()..).take_while(|(path, _)| path.starts_with(&start));
-        let names = below.filter_map(|(path, _)| path.strip_prefix(&start));
+        let there = below.filter(|(_, node)| !matches!(node, Node::Absent));
+        let names = there.filter_map(|(path, _)| path.strip_prefix(&start));
         Ok(names.filter(|name| !name.is_empty() && !name.contains('/')).collect())
     }
 
     fn find(&self, path: &str) -> Result<&Node, NotRead> {
         let path = absolute(path);
         if let Some(node) = self.nodes.get(&path) {
+            if matches!(node, Node::Unread) {
+                self.want(&path);
+            }
             return Ok(node);
         }
         for parent in parents(&path) {
             match self.nodes.get(parent) {
                 Some(Node::File(_)) => return Err(NotRead::NotDirectory),
                 Some(Node::Unreadable(why)) => return Err(NotRead::Unreadable(why.clone())),
-                Some(Node::Directory) | None => {}
+                Some(Node::Absent) => return Err(NotRead::Absent),
+                Some(Node::Directory(_) | Node::Unread) | None => {}
             }
         }
+        self.want(&path);
         Err(if self.is_cut { Self::cut() } else { NotRead::Absent })
+    }
+
+    fn want(&self, path: &str) {
+        if let Some(wanted) = &self.wanted {
+            wanted.add(path);
+        }
     }
 
     fn cut() -> NotRead {
@@ -159,8 +217,10 @@ impl Node {
     fn in_words(&self) -> String {
         match self {
             Self::File(content) => format!("{} bytes", content.len()),
-            Self::Directory => "directory".to_owned(),
+            Self::Directory(_) => "directory".to_owned(),
             Self::Unreadable(why) => format!("unreadable: {why}"),
+            Self::Absent => "absent".to_owned(),
+            Self::Unread => "not read".to_owned(),
         }
     }
 }

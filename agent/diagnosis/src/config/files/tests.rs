@@ -83,3 +83,29 @@ proptest! {
         prop_assert!(files.read(&path).is_ok());
     }
 }
+
+#[test]
+fn a_snapshot_that_grows_tells_what_it_lacks() {
+    let mut files = Files::growing();
+    assert_eq!(files.read("/etc/a/hosts.toml"), Err(NotRead::Absent));
+    assert_eq!(files.list("/etc/b").unwrap_err(), NotRead::Absent);
+    assert_eq!(files.take_wanted(), ["/etc/a/hosts.toml", "/etc/b"]);
+    assert!(files.take_wanted().is_empty());
+    files.insert_file("/etc/a/hosts.toml", "x");
+    files.insert_listing("/etc/b", ["one".to_owned(), "two".to_owned()]);
+    files.insert_absent("/etc/c");
+    assert_eq!((files.read("/etc/a/hosts.toml"), files.list("/etc/b")), (Ok(&b"x"[..]), Ok(vec!["one", "two"])));
+    assert_eq!(files.read("/etc/c/below"), Err(NotRead::Absent));
+    assert!(files.take_wanted().is_empty(), "all of this is known");
+    // What is known of a file's folder is only that it exists, and of a name in a listing not even that.
+    assert_eq!(files.list("/etc/a"), Ok(vec!["hosts.toml"]));
+    assert_eq!(files.is_dir("/etc/b/one"), Err(NotRead::Absent));
+    assert_eq!(files.take_wanted(), ["/etc/a", "/etc/b/one"]);
+}
+
+#[test]
+fn a_whole_snapshot_wants_nothing() {
+    let files = Files::default();
+    assert_eq!(files.read("/etc/a"), Err(NotRead::Absent));
+    assert!(files.take_wanted().is_empty());
+}
