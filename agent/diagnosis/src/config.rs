@@ -12,5 +12,6 @@ pub mod pem;
 pub mod proxy_env;
 pub mod registries_conf;
 pub mod resolv_conf;
+pub mod systemd_unit;
 pub(crate) mod toml_document;
 pub mod trust;
