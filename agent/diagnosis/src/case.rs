@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::files::Files;
 use crate::config::hosts_file::Hosts;
 use crate::config::proxy_env::ProxyEnv;
 use crate::config::resolv_conf::Resolver;
@@ -62,6 +63,9 @@ pub struct NodeConfig {
     /// Its container runtime; absent where no socket of one was found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runtime: Option<Runtime>,
+    /// The files that the runtime's configuration consists of. Not part of a saved report.
+    #[serde(skip)]
+    pub files: Files,
     /// Places from which the kubelet would offer credentials that this examination does not read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unread_credentials: Vec<String>,

@@ -88,6 +88,11 @@ fn judge(case: &Case, plan: &Plan, evidence: &Evidence) -> Judged {
         .collect();
     let served = outcomes.iter().position(|o| matches!(o, Outcome::Serves));
     let mut findings = worth_knowing(plan, evidence, reference, served);
+    findings.extend(plan.findings.iter().cloned());
+    if let Some(refusal) = &plan.refusal {
+        findings.push(refusal.clone());
+        return Judged { verdict: Verdict::Failing, findings, served };
+    }
     if let Some(finding) = unreadable {
         // The kubelet gives up on a pod whose secret it cannot read, whatever the registry would say.
         findings.push(finding);

@@ -1,17 +1,22 @@
 //! What will be asked, of whom and as whom: decided before anything is contacted.
 
 mod credentials;
+mod endpoint;
+mod sources;
 
 use serde::{Deserialize, Serialize};
 
-use crate::authority::{Scheme, split_authority};
+use crate::authority::split_authority;
 use crate::case::{Case, Network, Node, NodeConfig, NotChecked};
-use crate::evidence::Role;
+use crate::finding::Finding;
 use crate::platform::Platform;
 use crate::reference::Reference;
 use crate::runtime::{Kind, Runtime, RuntimeVersion};
 
+use sources::Sources;
+
 pub use credentials::{Credential, Offer};
+pub use endpoint::{AuthorityFile, ClientPair, Endpoint};
 
 /// The examination to be made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +34,12 @@ pub struct Plan {
     pub platform: Platform,
     /// The hosts that can serve the image, in the runtime's order; the registry itself is the last.
     pub endpoints: Vec<Endpoint>,
+    /// Why the runtime fails before it asks any of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<Finding>,
+    /// What in the node's configuration is ignored, or read otherwise than it looks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
     /// The credentials at hand, in the order in which they are offered.
     pub credentials: Vec<Credential>,
     /// The node's ways to them.
@@ -57,26 +68,6 @@ pub enum Target {
     },
 }
 
-/// A host that can serve the image, with the rules for talking to it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Endpoint {
-    /// Mirror or registry.
-    pub role: Role,
-    /// `https` or `http`.
-    pub scheme: Scheme,
-    /// Host and port as configured; the port may be absent.
-    pub authority: String,
-    /// What stands before `/<repository>/manifests/…`: `/v2` unless configured otherwise.
-    pub base_path: String,
-    /// True when its certificate is not verified.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub skip_verify: bool,
-    /// True when plain HTTP is tried after a peer that does not speak TLS.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub http_fallback: bool,
-}
-
 /// Decides what to ask. Total: what cannot be asked becomes part of the plan.
 pub fn plan(case: &Case, node: &NodeConfig) -> Plan {
     let version = node.runtime.as_ref().and_then(Runtime::version);
@@ -86,17 +77,22 @@ pub fn plan(case: &Case, node: &NodeConfig) -> Plan {
             .map_or(Target::Image(reference), |why| Target::Invalid { why }),
         Err(error) => Target::Invalid { why: error.to_string() },
     };
-    let (endpoints, credentials) = match &target {
-        Target::Image(reference) => (vec![default_endpoint(reference, version)], credentials::offered(case, reference)),
-        Target::Invalid { .. } => (Vec::new(), Vec::new()),
+    let image = with_default_tag(&case.image);
+    let (sources, credentials) = match &target {
+        Target::Image(reference) => (sources::of(node, &image, reference), credentials::offered(case, reference)),
+        Target::Invalid { .. } => (Sources::default(), Vec::new()),
     };
+    // The credentials are the kubelet's, and it knows nothing of the runtime's short names.
+    let target = sources.reference.map_or(target, Target::Image);
     let unread_credentials = if case.anonymous { Vec::new() } else { node.unread_credentials.clone() };
     Plan {
         node: node.node.clone(),
-        image: with_default_tag(&case.image),
+        image,
         target,
         platform: case.platform.clone().unwrap_or_else(|| node.node.platform.clone()),
-        endpoints,
+        endpoints: sources.endpoints,
+        refusal: sources.refusal,
+        findings: sources.findings,
         credentials,
         network: node.network.clone(),
         runtime: node.runtime.clone(),
@@ -129,44 +125,6 @@ fn refused_by(version: Option<&RuntimeVersion>, reference: &Reference) -> Option
     let version = version.filter(|version| version.kind() == Kind::Containerd).filter(is_old)?;
     let literal = reference.registry.starts_with('[');
     literal.then(|| format!("{version} takes no IPv6 address for a registry; give the registry a name"))
-}
-
-/// The registry that the image names, as containerd talks to it without any configuration
-/// (`core/remotes/docker/config/hosts.go`; 1.x: `pkg/cri/server/image_pull.go` `registryEndpoints`).
-///
-/// Docker Hub is contacted at another name than its own. `localhost` and loopback addresses are spoken to in plain HTTP
-/// by 1.x; 2.x does not verify them, and on a port that is neither 80 nor 443 they may also speak plain HTTP.
-fn default_endpoint(reference: &Reference, runtime: Option<&RuntimeVersion>) -> Endpoint {
-    let registry = &reference.registry;
-    let authority = if registry == "docker.io" { "registry-1.docker.io".to_owned() } else { registry.clone() };
-    let (host, port) = split_authority(&authority);
-    let local = is_localhost(host);
-    let plain = local && (port == Some("80") || runtime.is_some_and(RuntimeVersion::is_containerd_1));
-    Endpoint {
-        role: Role::Registry,
-        scheme: if plain { Scheme::Http } else { Scheme::Https },
-        skip_verify: local && !plain,
-        http_fallback: local && !plain && port.is_some_and(|p| p != "443"),
-        authority,
-        base_path: "/v2".to_owned(),
-    }
-}
-
-/// Whether containerd takes a host for this machine (`core/remotes/docker/registry.go` `MatchLocalhost`).
-fn is_localhost(host: &str) -> bool {
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
-impl Endpoint {
-    /// The host alone, without brackets.
-    pub fn host(&self) -> &str {
-        split_authority(&self.authority).0
-    }
-
-    /// The port that is dialled under `scheme`.
-    pub fn port(&self, scheme: Scheme) -> u16 {
-        split_authority(&self.authority).1.and_then(|p| p.parse().ok()).unwrap_or_else(|| scheme.default_port())
-    }
 }
 
 impl Plan {

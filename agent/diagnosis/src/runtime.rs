@@ -26,6 +26,9 @@ pub struct Runtime {
     pub answer: RuntimeAnswer,
     /// The process that listens there.
     pub process: RuntimeProcess,
+    /// The configuration file that the process was started with; absent where it was given none, or was not seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_file: Option<String>,
 }
 
 /// What came of asking a runtime for its version.

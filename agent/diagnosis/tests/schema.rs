@@ -30,6 +30,7 @@ fn full() -> Diagnosis {
     let case = Case { image: "Reg/x".into(), platform: None, credentials: Vec::new(), anonymous: false };
     let node = NodeConfig {
         runtime: None,
+        files: pullagent_diagnosis::config::files::Files::default(),
         node: Node { name: "n".into(), platform: platform.clone(), has_ipv4: true, has_ipv6: true },
         network: Network {
             proxy: proxy_env::ProxyEnv::default(),

@@ -7,6 +7,7 @@ pub mod cri;
 pub mod dns;
 pub mod environment;
 mod examine;
+pub mod files;
 pub mod host_root;
 pub mod http;
 pub mod limits;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use nix::ifaddrs::getifaddrs;
 use pullagent_diagnosis::case::{Network, Node, NodeConfig, NotChecked};
+use pullagent_diagnosis::config::files::Files;
 use pullagent_diagnosis::config::hosts_file::{MAX_HOSTS_FILE, parse_hosts};
 use pullagent_diagnosis::config::resolv_conf::parse_resolv_conf;
 use pullagent_diagnosis::platform::Platform;
@@ -34,8 +35,7 @@ const NODE_DOCKER_CONFIGS: [&str; 7] = [
 /// Reads the node. Proxies and the variables for trust are those of the runtime's own process, if `runtime` has its
 /// environment; else `ours`, this process's, stands in, and that is said.
 pub fn read_node(host_root: &Path, ours: &Environment, runtime: Option<(Runtime, Option<Environment>)>) -> NodeConfig {
-    let mut not_checked =
-        vec![NotChecked::new("the runtime's mirrors", "its registry configuration is not read by this version")];
+    let mut not_checked = Vec::new();
     let (runtime, theirs) = runtime.unzip();
     let theirs = theirs.flatten();
     let counting = theirs.as_ref().unwrap_or(ours);
@@ -67,6 +67,7 @@ pub fn read_node(host_root: &Path, ours: &Environment, runtime: Option<(Runtime,
             trust,
         },
         runtime,
+        files: Files::growing(),
         unread_credentials: unread_credentials(host_root),
         not_checked,
     }
@@ -189,7 +190,7 @@ mod tests {
 
     fn runtime(process: RuntimeProcess) -> Runtime {
         let answer = RuntimeAnswer::NotAsked { why: "-".to_owned() };
-        Runtime { endpoint: "unix:///run/runtime.sock".to_owned(), named_by: None, answer, process }
+        Runtime { endpoint: "unix:///run/runtime.sock".to_owned(), named_by: None, answer, process, config_file: None }
     }
 
     /// What a node with `runtime` takes for its proxy, and what it says about that.

@@ -32,6 +32,8 @@ pub struct ProcessFacts {
     pub process: RuntimeProcess,
     /// What it was started with; there if and only if it is verified.
     pub environment: Option<Environment>,
+    /// Its command line; empty unless it is verified.
+    pub arguments: Vec<String>,
 }
 
 /// Looks for the process that listens on `socket`, a path as this process sees it, in the /proc below `host_root`.
@@ -59,8 +61,12 @@ pub fn behind(socket: &Path, host_root: &Path) -> ProcessFacts {
         Ok(seen) => ProcessFacts {
             process: RuntimeProcess::Verified { pid: seen.pid, started_at: seen.started_at },
             environment: Some(seen.environment),
+            arguments: seen.arguments,
         },
-        Err(doubt) => ProcessFacts { process: RuntimeProcess::NotSeen { why: doubt.to_string() }, environment: None },
+        Err(doubt) => {
+            let process = RuntimeProcess::NotSeen { why: doubt.to_string() };
+            ProcessFacts { process, environment: None, arguments: Vec::new() }
+        }
     }
 }
 
@@ -69,6 +75,7 @@ struct Seen {
     pid: i32,
     started_at: Timestamp,
     environment: Environment,
+    arguments: Vec<String>,
 }
 
 /// What a process has to hold to be the listener.
@@ -172,12 +179,13 @@ fn verify(proc: &Proc, pid: i32, listener: &Listener) -> Result<Seen, Doubt> {
     let user_namespaces = [proc.namespace(pid, "user")?, user_namespace_of_init(proc)?];
     let cgroups = [proc.cgroup(pid)?, proc.cgroup(INIT)?];
     let environment = proc.environment(pid)?;
+    let arguments = proc.arguments(pid)?;
     let after = proc.life(pid)?;
     Sight { before, after, users, user_namespaces, cgroups }.judge()?;
     if !held {
         return Err(Doubt::NoLongerListens(pid));
     }
-    Ok(Seen { pid, started_at: proc.started_at(before)?, environment })
+    Ok(Seen { pid, started_at: proc.started_at(before)?, environment, arguments })
 }
 
 /// The user namespace of process 1. Where it may not be looked at, though other processes may, because it has rights that

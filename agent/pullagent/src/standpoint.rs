@@ -4,9 +4,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use pullagent_diagnosis::case::NodeConfig;
+use pullagent_diagnosis::case::{Case, NodeConfig};
+use pullagent_diagnosis::plan::plan;
 use pullagent_diagnosis::runtime::{Kind, Runtime, RuntimeAnswer};
 use pullagent_probes::cri::{self, Found};
+use pullagent_probes::files::read_all;
 use pullagent_probes::node::{Environment, read_node};
 use pullagent_probes::process::{ProcessFacts, behind};
 
@@ -23,8 +25,8 @@ pub(crate) struct Here {
     pub(crate) socket: Option<PathBuf>,
 }
 
-/// Reads the node below `host_root`, whose runtime is at `endpoint` or else where it is found.
-pub(crate) async fn look(host_root: &Path, endpoint: Option<&str>) -> anyhow::Result<Here> {
+/// Reads the node below `host_root`, whose runtime is at `endpoint` or else where it is found, as far as `cases` need it.
+pub(crate) async fn look(host_root: &Path, endpoint: Option<&str>, cases: Vec<Case>) -> anyhow::Result<Here> {
     if !host_root.is_dir() {
         bail!("--host-root `{}` is no folder", host_root.display());
     }
@@ -36,7 +38,10 @@ pub(crate) async fn look(host_root: &Path, endpoint: Option<&str>) -> anyhow::Re
         std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect();
     let node = tokio::task::spawn_blocking(move || {
         let runtime = found.map(|found| with_process(found, &root));
-        read_node(&root, &ours, runtime)
+        let mut node = read_node(&root, &ours, runtime);
+        // What a plan needs is known once it was tried.
+        read_all(&mut node, &root, |node| &mut node.files, |node| cases.iter().for_each(|case| drop(plan(case, node))));
+        node
     });
     let node = node.await.context("cannot read the node")?;
     Ok(Here { node, host_root: host_root.to_owned(), socket })
@@ -46,6 +51,42 @@ pub(crate) async fn look(host_root: &Path, endpoint: Option<&str>) -> anyhow::Re
 fn with_process(found: Found, host_root: &Path) -> (Runtime, Option<Environment>) {
     let is_docker = matches!(&found.answer, RuntimeAnswer::Version(version) if version.kind() == Kind::Docker);
     let listens = if is_docker { host_root.join(DOCKER) } else { found.socket };
-    let ProcessFacts { process, environment } = behind(&listens, host_root);
-    (Runtime { endpoint: found.endpoint, named_by: found.named_by, answer: found.answer, process }, environment)
+    let ProcessFacts { process, environment, arguments } = behind(&listens, host_root);
+    let config_file = config_file(&arguments);
+    let Found { endpoint, named_by, answer, .. } = found;
+    (Runtime { endpoint, named_by, answer, process, config_file }, environment)
+}
+
+/// The configuration file on a runtime's command line: `--config FILE` or `--config=FILE`, with containerd also `-c`.
+fn config_file(arguments: &[String]) -> Option<String> {
+    let mut rest = arguments.iter().skip(1);
+    while let Some(argument) = rest.next() {
+        let (flag, value) = argument.split_once('=').map_or((argument.as_str(), None), |(f, v)| (f, Some(v)));
+        if matches!(flag, "-c" | "-config" | "--config") {
+            return value.map(str::to_owned).or_else(|| rest.next().cloned()).filter(|path| path.starts_with('/'));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::config_file;
+
+    #[test]
+    fn the_configuration_file_is_read_off_the_command_line() {
+        let check = |line: &str, want: Option<&str>| {
+            let arguments: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            assert_eq!(config_file(&arguments).as_deref(), want, "{line}");
+        };
+        check("containerd", None);
+        check("/usr/bin/containerd --log-level debug --config /etc/c.toml", Some("/etc/c.toml"));
+        check("containerd -c=/etc/c.toml --root /x", Some("/etc/c.toml"));
+        check(
+            "containerd -c /var/lib/rancher/k3s/agent/etc/containerd/config.toml -a /run/k3s/x",
+            Some("/var/lib/rancher/k3s/agent/etc/containerd/config.toml"),
+        );
+        check("containerd --config", None);
+        check("containerd --config relative.toml", None);
+    }
 }

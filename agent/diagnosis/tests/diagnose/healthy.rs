@@ -30,6 +30,7 @@ pub(crate) fn config() -> NodeConfig {
         Node { name: "node-1".to_owned(), platform: "linux/amd64".parse().unwrap(), has_ipv4: true, has_ipv6: true };
     NodeConfig {
         runtime: None,
+        files: pullagent_diagnosis::config::files::Files::default(),
         node,
         network: Network {
             proxy: ProxyEnv::default(),

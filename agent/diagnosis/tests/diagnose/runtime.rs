@@ -32,6 +32,7 @@ fn posed(answer: RuntimeAnswer) -> (Case, Plan) {
         named_by: None,
         answer,
         process: RuntimeProcess::NotSeen { why: "nobody looked".into() },
+        config_file: None,
     });
     (case, plan)
 }

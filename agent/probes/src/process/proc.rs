@@ -91,6 +91,12 @@ impl Proc {
         Ok(Environment::from_environ(&read(&self.file(pid, "environ"), MAX_FILE)?))
     }
 
+    /// The command line of a process, as far as it is text.
+    pub(super) fn arguments(&self, pid: i32) -> Result<Vec<String>, Doubt> {
+        let line = read(&self.file(pid, "cmdline"), MAX_FILE)?;
+        Ok(line.split(|byte| *byte == 0).filter_map(|word| String::from_utf8(word.to_vec()).ok()).collect())
+    }
+
     /// The inodes of the sockets that a process holds.
     pub(super) fn sockets(&self, pid: i32) -> Result<BTreeSet<u64>, Doubt> {
         let folder = self.file(pid, "fd");

@@ -17,6 +17,7 @@ async fn store(node: &TestNode, name: &str) -> Store {
         named_by: None,
         answer: RuntimeAnswer::Version(version),
         process: RuntimeProcess::NotSeen { why: "not looked for".to_owned() },
+        config_file: None,
     });
     let socket = node.socket();
     let here = Standpoint { host_root: node.root(), socket: Some(&socket), ..Standpoint::default() };

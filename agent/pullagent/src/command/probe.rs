@@ -31,18 +31,14 @@ const MAX_PASSWORD: u64 = 64 * 1024;
 /// Examines and reports; the worst verdict decides the exit status.
 pub(crate) async fn run(arguments: ProbeArguments) -> anyhow::Result<u8> {
     let credentials = credentials(&arguments)?;
-    let here = standpoint::look(&arguments.host_root, arguments.runtime_endpoint.as_deref()).await?;
+    let cases: Vec<Case> = arguments.images.iter().map(|image| case(image, &arguments, &credentials)).collect();
+    let endpoint = arguments.runtime_endpoint.as_deref();
+    let here = standpoint::look(&arguments.host_root, endpoint, cases.clone()).await?;
     let limits = Limits { total: arguments.timeout, ..Limits::default() };
     let style = terminal::style(arguments.verbose);
     let status = StatusLine::new(arguments.output == Format::Text && !arguments.list_hosts);
     let policy = Policy::from(arguments.pull);
     let examination = Examination { here: &here, limits: &limits, policy, status: &status };
-    let cases = arguments.images.iter().map(|image| Case {
-        image: image.clone(),
-        platform: arguments.platform.clone(),
-        credentials: credentials.clone(),
-        anonymous: arguments.anonymous,
-    });
     let mut answers = stream::iter(cases).map(|case| examination.answer(case)).buffered(AT_ONCE);
     let mut verdicts = Vec::new();
     while let Some(diagnosis) = answers.next().await {
@@ -63,6 +59,15 @@ pub(crate) async fn run(arguments: ProbeArguments) -> anyhow::Result<u8> {
         terminal::print(&format!("{gap}{text}{end}"))?;
     }
     Ok(report::exit_code(verdicts, arguments.fail_on == Some(FailOn::Degraded)))
+}
+
+fn case(image: &str, arguments: &ProbeArguments, credentials: &[GivenCredential]) -> Case {
+    Case {
+        image: image.to_owned(),
+        platform: arguments.platform.clone(),
+        credentials: credentials.to_vec(),
+        anonymous: arguments.anonymous,
+    }
 }
 
 /// What every image of one command is examined with.

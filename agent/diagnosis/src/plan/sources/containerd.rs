@@ -1,0 +1,119 @@
+//! Whom containerd asks: config.toml, hosts.toml, and the deprecated tables.
+
+use std::sync::Arc;
+
+use super::Sources;
+use super::said;
+use crate::case::NodeConfig;
+use crate::cause::{Code, Severity};
+use crate::config::containerd::config_toml::ContainerdConfig;
+use crate::config::containerd::{ContainerdVersion, HostsError, RegistryHost, registry_hosts};
+use crate::config::files::Files;
+use crate::evidence::Role;
+use crate::finding::Finding;
+use crate::plan::endpoint::{AuthorityFile, ClientPair, Endpoint};
+use crate::reference::Reference;
+use crate::runtime::Runtime;
+
+/// Where distributions put config.toml. Those of k3s and its kin are made at each start of their agent.
+pub(super) const CONFIG_FILES: [&str; 6] = [
+    "/var/lib/rancher/k3s/agent/etc/containerd/config.toml",
+    "/var/lib/rancher/rke2/agent/etc/containerd/config.toml",
+    "/var/snap/microk8s/current/args/containerd.toml",
+    "/etc/k0s/containerd.toml",
+    "/run/k0s/containerd-cri.toml",
+    "/etc/containerd/config.toml",
+];
+
+/// What is taken for the version of a containerd that does not tell it.
+pub(crate) const ASSUMED: ContainerdVersion = ContainerdVersion { major: 2, minor: 1 };
+
+pub(super) fn sources(node: &NodeConfig, reference: &Reference) -> Sources {
+    let version = version(node);
+    let path = config_file(node);
+    let config = ContainerdConfig::read(version, &node.files, path);
+    let answers = node.runtime.as_ref().and_then(Runtime::version).is_some();
+    let found = registry_hosts(version, &config, &node.files, &reference.registry);
+    let mut findings: Vec<Finding> = config.remarks.iter().map(said::of_config).collect();
+    findings.extend(found.remarks.iter().map(|remark| said::of_hosts_toml(remark, &reference.registry)));
+    if let Some(error) = &config.error {
+        findings.push(would_not_start(path, &error.to_string()));
+    }
+    match found.error {
+        None => {}
+        // The process that answers has other settings than the file: it was changed since.
+        Some(error @ (HostsError::PluginRefused(_) | HostsError::PluginDisabled)) if answers => {
+            findings.push(would_not_start(path, &error.to_string()));
+            return Sources { findings, ..Sources::default() };
+        }
+        Some(error) => {
+            let refusal = said::refused(&reference.registry, &error.to_string());
+            return Sources { findings, ..Sources::refused(refusal) };
+        }
+    }
+    let endpoints = found.hosts.iter().filter_map(|host| endpoint(&node.files, host, found.dir.as_ref(), reference));
+    Sources { endpoints: endpoints.collect(), findings, ..Sources::default() }
+}
+
+/// The version whose rules count.
+pub(crate) fn version(node: &NodeConfig) -> ContainerdVersion {
+    let told = node.runtime.as_ref().and_then(Runtime::version).and_then(|version| version.numbers());
+    told.map_or(ASSUMED, |(major, minor)| ContainerdVersion { major, minor })
+}
+
+/// The file that the running process was given, else the first usual one that is there.
+pub(crate) fn config_file(node: &NodeConfig) -> &str {
+    if let Some(path) = node.runtime.as_ref().and_then(|runtime| runtime.config_file.as_deref()) {
+        return path;
+    }
+    let is_usual = |path: &&str| node.files.read(path).is_ok();
+    CONFIG_FILES.into_iter().find(is_usual).unwrap_or("/etc/containerd/config.toml")
+}
+
+fn would_not_start(path: &str, why: &str) -> Finding {
+    let summary =
+        format!("containerd runs with other settings than {path} has now: with these it would not pull: {why}");
+    Finding::new(Code::RuntimeConfigInvalid, summary)
+        .severity(Severity::Warning)
+        .fix(format!("correct {path} before the next restart"))
+}
+
+/// The endpoint for a host of the configuration; `None` for a URL without a host, which is never contacted.
+fn endpoint(files: &Files, host: &RegistryHost, dir: Option<&String>, reference: &Reference) -> Option<Endpoint> {
+    let scheme = host.known_scheme().filter(|_| !host.host.is_empty())?;
+    let role = if host.is_upstream { Role::Registry } else { Role::Mirror };
+    let headers =
+        host.headers.iter().flat_map(|header| header.values.iter().map(|value| (header.name.clone(), value.clone())));
+    Some(Endpoint {
+        base_path: host.path.clone(),
+        skip_verify: host.skip_verify,
+        http_fallback: host.http_fallback,
+        resolves: if reference.digest.is_some() { host.used_for_digest() } else { host.used_for_tag() },
+        namespace: host.ns_param.then(|| reference.registry.clone()),
+        authorities: authorities(files, &host.ca),
+        client_pairs: client_pairs(files, &host.client_pairs),
+        headers: headers.collect(),
+        set_in: dir.cloned(),
+        ..Endpoint::plain(role, scheme, host.host.clone())
+    })
+}
+
+/// The contents of CA files, which have been found readable.
+pub(super) fn authorities(files: &Files, paths: &[String]) -> Vec<AuthorityFile> {
+    let read = |path: &String| AuthorityFile {
+        path: path.clone(),
+        pem: Arc::new(files.read(path).unwrap_or_default().to_vec()),
+    };
+    paths.iter().map(read).collect()
+}
+
+/// The contents of client pairs, which have been found readable.
+pub(super) fn client_pairs(files: &Files, pairs: &[crate::config::pem::ClientPair]) -> Vec<ClientPair> {
+    let read = |path: &str| files.read(path).unwrap_or_default().to_vec();
+    let pair = |pair: &crate::config::pem::ClientPair| ClientPair {
+        path: pair.certificate.clone(),
+        chain: Arc::new(read(&pair.certificate)),
+        key: Arc::new(read(pair.key.as_deref().unwrap_or(&pair.certificate)).into()),
+    };
+    pairs.iter().map(pair).collect()
+}
