@@ -3,21 +3,16 @@
 
 use std::fmt::Write as _;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{AddrParseError, SocketAddr};
 use std::path::Path;
-use std::process::Stdio;
-use std::time::Duration;
 
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
-use tokio::time::timeout;
+use tokio::process::Command;
 
 use crate::ca::Identity;
+use crate::listen::LOOPBACK;
+use crate::program::Program;
 use crate::registry::Image;
-
-/// How long it may take until it listens.
-const START: Duration = Duration::from_secs(20);
 
 /// A registry to be started.
 #[derive(Default)]
@@ -30,8 +25,7 @@ pub struct DockerRegistry {
 /// A running registry.
 pub struct DockerRegistryHandle {
     addr: SocketAddr,
-    /// Killed when dropped.
-    _process: Child,
+    _program: Program,
     _folder: TempDir,
 }
 
@@ -57,15 +51,20 @@ impl DockerRegistry {
         self
     }
 
-    /// Starts it; `NotFound` when the machine has no `docker-registry` or no `htpasswd`.
+    /// Starts it on a free port of 127.0.0.1; `NotFound` when the machine has no `docker-registry` or no `htpasswd`.
     pub async fn start(self) -> io::Result<DockerRegistryHandle> {
+        self.start_on(SocketAddr::new(LOOPBACK, 0)).await
+    }
+
+    /// Starts it on this address; port 0 for a free one.
+    pub async fn start_on(self, addr: SocketAddr) -> io::Result<DockerRegistryHandle> {
         let folder = tempfile::tempdir()?;
         for (repository, tag, image) in &self.images {
             lay(&folder.path().join("docker/registry/v2"), repository, tag, image)?;
         }
         let mut config = format!(
             "version: 0.1\nlog: {{ level: info, formatter: json }}\nstorage:\n  filesystem: {{ rootdirectory: {} }}\n\
-             http:\n  addr: 127.0.0.1:0\n  headers: {{ X-Content-Type-Options: [nosniff] }}\n",
+             http:\n  addr: {addr}\n  headers: {{ X-Content-Type-Options: [nosniff] }}\n",
             folder.path().display()
         );
         if let Some((certificate, key)) = &self.tls {
@@ -88,19 +87,10 @@ impl DockerRegistry {
         }
         let config_file = folder.path().join("config.yml");
         std::fs::write(&config_file, config)?;
-        let mut process = Command::new("docker-registry")
-            .arg("serve")
-            .arg(&config_file)
-            .env("OTEL_TRACES_EXPORTER", "none")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
-        let addr = timeout(START, listening(&mut process))
-            .await
-            .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "docker-registry does not start to listen"))??;
-        Ok(DockerRegistryHandle { addr, _process: process, _folder: folder })
+        let mut command = Command::new("docker-registry");
+        command.arg("serve").arg(&config_file).env("OTEL_TRACES_EXPORTER", "none");
+        let (program, addr) = Program::start(&mut command, listening).await?;
+        Ok(DockerRegistryHandle { addr: addr.map_err(io::Error::other)?, _program: program, _folder: folder })
     }
 }
 
@@ -111,18 +101,11 @@ impl DockerRegistryHandle {
     }
 }
 
-/// Waits for the log line that names the address.
-async fn listening(process: &mut Child) -> io::Result<SocketAddr> {
-    let none = || io::Error::other("docker-registry ended before it listened");
-    let mut lines = BufReader::new(process.stderr.take().ok_or_else(none)?).lines();
-    while let Some(line) = lines.next_line().await? {
-        let Some((_, rest)) = line.split_once("listening on ") else { continue };
-        let addr: String = rest.chars().take_while(|c| !matches!(c, ',' | '"' | ' ')).collect();
-        // It must not block on a full pipe later.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        return addr.parse().map_err(io::Error::other);
-    }
-    Err(none())
+/// The address that the line of the log names which says that it listens.
+fn listening(line: &str) -> Option<Result<SocketAddr, AddrParseError>> {
+    let (_, rest) = line.split_once("listening on ")?;
+    let addr: String = rest.chars().take_while(|c| !matches!(c, ',' | '"' | ' ')).collect();
+    Some(addr.parse())
 }
 
 /// Writes an image into the registry's storage, as a push would have left it.

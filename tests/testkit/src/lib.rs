@@ -10,11 +10,14 @@
 pub mod ca;
 pub mod cri;
 pub mod dns;
+pub mod dnsmasq;
 pub mod docker_registry;
 pub mod listen;
+pub mod program;
 pub mod proxy;
 pub mod registry;
 mod socks;
+pub mod squid;
 pub mod tcp;
 pub mod tls;
 pub mod world;

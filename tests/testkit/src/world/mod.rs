@@ -1,10 +1,12 @@
 //! A whole broken world made from a scenario file: servers, names, resolvers, a fake node root, and what must be found
 //! out. Starts and holds; examines nothing.
 
+mod debian;
 mod parse;
 mod placeholder;
 mod root;
 mod scenario;
+mod serve;
 mod start;
 
 use std::{
@@ -14,12 +16,19 @@ use std::{
     path::Path,
 };
 
-pub use self::scenario::{
-    AuthKind, Certificate, Expect, Login, Misdeed, Password, Place, Proxy, RawPeer, Registry, Repository, Resolver,
-    Scenario,
+use self::start::{Running, RunningResolver};
+pub use self::{
+    debian::{Dnsmasq, DockerRegistry, Squid},
+    scenario::{
+        AuthKind, Certificate, Expect, Login, Misdeed, Password, Place, Proxy, RawPeer, Registry, Repository, Resolver,
+        Scenario,
+    },
+    serve::{Described, ServeError, serve},
 };
-use self::start::Running;
 use crate::{ca::Ca, dns::DnsHandle, proxy::ProxyHandle, registry::RegistryHandle};
+
+/// Names and where they lead.
+type Names = BTreeMap<String, Vec<IpAddr>>;
 
 /// A scenario whose servers run; they stop when it is dropped.
 pub struct World {
@@ -27,7 +36,17 @@ pub struct World {
     ca: Ca,
     stranger: Ca,
     servers: BTreeMap<String, Running>,
-    resolvers: Vec<DnsHandle>,
+    resolvers: Vec<RunningResolver>,
+}
+
+/// Where the resolvers listen for which a scenario names no address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DnsPorts {
+    /// On free ports of 127.0.0.1, so that worlds can run at once.
+    #[default]
+    Free,
+    /// On port 53 of 127.0.0.53, .54 and so on, where a resolv.conf can name them. Takes a network of the world's own.
+    Standard,
 }
 
 /// Why a scenario file made no world.
@@ -74,16 +93,21 @@ pub enum ScenarioError {
 impl World {
     /// Reads a scenario file and starts its servers.
     pub async fn load(path: &Path) -> Result<Self, ScenarioError> {
+        Self::load_with(path, DnsPorts::Free).await
+    }
+
+    /// The same with the resolvers on these ports.
+    pub async fn load_with(path: &Path, ports: DnsPorts) -> Result<Self, ScenarioError> {
         let file = path.display().to_string();
         match std::fs::read_to_string(path) {
-            Ok(text) => Self::from_toml(&file, &text).await,
+            Ok(text) => start::world(&file, &text, ports).await,
             Err(source) => Err(ScenarioError::Read { file, source }),
         }
     }
 
     /// Starts the servers of a scenario; `file` names it in errors.
     pub async fn from_toml(file: &str, text: &str) -> Result<Self, ScenarioError> {
-        start::world(file, text).await
+        start::world(file, text, DnsPorts::Free).await
     }
 
     /// The image to be pulled.
@@ -128,12 +152,15 @@ impl World {
 
     /// The node's DNS servers, in order.
     pub fn resolvers(&self) -> Vec<SocketAddr> {
-        self.resolvers.iter().map(DnsHandle::addr).collect()
+        self.resolvers.iter().map(RunningResolver::addr).collect()
     }
 
-    /// A DNS server, by its place in the scenario.
+    /// A DNS server of our own, by its place in the scenario.
     pub fn resolver(&self, number: usize) -> Option<&DnsHandle> {
-        self.resolvers.get(number)
+        match self.resolvers.get(number)? {
+            RunningResolver::Own(handle) => Some(handle),
+            RunningResolver::Dnsmasq(_) => None,
+        }
     }
 
     /// The node's trust bundle in PEM.

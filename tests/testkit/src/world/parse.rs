@@ -26,6 +26,8 @@ impl Scenario {
             .chain(self.peer.keys().map(of("peer")))
             .chain(self.refused.keys().map(of("refused")))
             .chain(self.blackhole.keys().map(of("blackhole")))
+            .chain(self.docker_registry.keys().map(of("docker_registry")))
+            .chain(self.squid.keys().map(of("squid")))
     }
 
     fn validate(&self) -> Result<(), (String, &'static str)> {
@@ -66,6 +68,10 @@ impl Scenario {
                     "a reply is SOCKS5's; a status, a date, TLS and its inspection are HTTP's",
                 ));
             }
+        }
+        for (id, registry) in &self.docker_registry {
+            let field = || format!("docker_registry.{id}.certificate.names");
+            registry.certificate.validate().map_err(|problem| (field(), problem))?;
         }
         for path in self.files.keys() {
             let inside = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));

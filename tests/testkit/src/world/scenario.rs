@@ -5,8 +5,9 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
+use super::debian::{Dnsmasq, DockerRegistry, Squid};
 use crate::{
     ca::Chain,
     dns::Answer,
@@ -51,6 +52,12 @@ pub struct Scenario {
     /// Ports that do not answer SYN.
     #[serde(default)]
     pub blackhole: BTreeMap<String, Place>,
+    /// Debian's docker-registry.
+    #[serde(default)]
+    pub docker_registry: BTreeMap<String, DockerRegistry>,
+    /// Debian's squid.
+    #[serde(default)]
+    pub squid: BTreeMap<String, Squid>,
     /// DNS servers, in the order of resolv.conf. With any of them, servers' names are in DNS and not in the hosts file.
     #[serde(default)]
     pub resolver: Vec<Resolver>,
@@ -262,10 +269,12 @@ pub struct Resolver {
     pub names: BTreeMap<String, Answer>,
     /// The answer to everything, servers' names included.
     pub everything: Option<Answer>,
+    /// Debian's dnsmasq in place of our own server.
+    pub dnsmasq: Option<Dnsmasq>,
 }
 
 /// A login as a pod's secret or a node's file has it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Login {
     /// A user and a password for the image's registry.
@@ -275,7 +284,7 @@ pub enum Login {
 }
 
 /// A user and a password.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Password {
     /// The user.
@@ -285,7 +294,7 @@ pub struct Password {
 }
 
 /// What must be found out, in the words of the report.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expect {
     /// `pullable`, `degraded`, `failing` or `inconclusive`.

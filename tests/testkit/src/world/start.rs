@@ -9,27 +9,50 @@ use std::{
 use tokio::net::TcpListener;
 
 use super::{
-    AuthKind, Certificate, Proxy, Registry, Scenario, ScenarioError, World, placeholder,
+    AuthKind, Certificate, DnsPorts, Names, Proxy, Registry, Scenario, ScenarioError, World, placeholder,
     scenario::{Password, Resolver},
 };
 use crate::{
     ca::{Ca, Identity, Leaf},
     dns::{Answer, Dns, DnsHandle},
+    dnsmasq::DnsmasqHandle,
+    docker_registry::DockerRegistryHandle,
     listen::{self, Handle},
     proxy::{self, ProxyHandle},
     registry::{self, Access, Accounts, Auth, RegistryHandle},
+    squid::SquidHandle,
     tcp::{BlackHole, Refused},
     tls::Tls,
 };
 
+/// Port 53 is that of resolv.conf, and the first address is that of systemd's resolver.
+const DNS_PORT: u16 = 53;
+const FIRST_RESOLVER: u8 = 53;
+
+/// A DNS server of a world.
+pub(super) enum RunningResolver {
+    Own(DnsHandle),
+    Dnsmasq(DnsmasqHandle),
+}
+
+impl RunningResolver {
+    pub(super) fn addr(&self) -> SocketAddr {
+        match self {
+            Self::Own(handle) => handle.addr(),
+            Self::Dnsmasq(handle) => handle.addr(),
+        }
+    }
+}
+
 /// A server of a world.
-#[derive(Debug)]
 pub(super) enum Running {
     Registry(RegistryHandle),
     Proxy(ProxyHandle),
     Peer(Handle),
     Refused(Refused),
     BlackHole(BlackHole),
+    DockerRegistry(DockerRegistryHandle),
+    Squid(SquidHandle),
 }
 
 /// A port taken before its server starts.
@@ -47,11 +70,13 @@ impl Running {
             Self::Peer(handle) => handle.addr(),
             Self::Refused(port) => port.addr(),
             Self::BlackHole(port) => port.addr(),
+            Self::DockerRegistry(handle) => handle.addr(),
+            Self::Squid(handle) => handle.addr(),
         }
     }
 }
 
-pub(super) async fn world(file: &str, text: &str) -> Result<World, ScenarioError> {
+pub(super) async fn world(file: &str, text: &str, ports: DnsPorts) -> Result<World, ScenarioError> {
     let unfilled = Scenario::parse(file, text)?;
     let failed = |server: String, source| ScenarioError::Start { file: file.to_owned(), server, source };
     let (ca, stranger) = (Ca::new("pullagent test root"), Ca::new("pullagent stranger root"));
@@ -82,12 +107,12 @@ pub(super) async fn world(file: &str, text: &str) -> Result<World, ScenarioError
     let makers = Makers { scenario: &scenario, ca: &ca, stranger: &stranger, accounts: accounts(&scenario) };
     let mut servers = BTreeMap::new();
     for (id, (_, port)) in bound {
-        let running = makers.start(&id, port).map_err(|source| failed(id.clone(), source))?;
+        let running = makers.start(&id, port).await.map_err(|source| failed(id.clone(), source))?;
         servers.insert(id, running);
     }
     let mut resolvers = Vec::new();
     for (number, resolver) in scenario.resolver.iter().enumerate() {
-        let started = start_resolver(resolver, &scenario).await;
+        let started = start_resolver(resolver, resolver_address(resolver, number, ports), &scenario).await;
         resolvers.push(started.map_err(|source| failed(format!("resolver[{number}]"), source))?);
     }
     Ok(World { scenario, ca, stranger, servers, resolvers })
@@ -114,13 +139,16 @@ impl Scenario {
         let peer = || self.peer.get(id).map(|server| (&server.host, server.address));
         let refused = || self.refused.get(id).map(|server| (&server.host, server.address));
         let blackhole = || self.blackhole.get(id).map(|server| (&server.host, server.address));
-        let (host, address) = registry.or_else(proxy).or_else(peer).or_else(refused).or_else(blackhole)?;
+        let docker_registry = || self.docker_registry.get(id).map(|server| (&server.host, listen::LOOPBACK));
+        let squid = || self.squid.get(id).map(|server| (&server.host, listen::LOOPBACK));
+        let own = registry.or_else(proxy).or_else(peer).or_else(refused).or_else(blackhole);
+        let (host, address) = own.or_else(docker_registry).or_else(squid)?;
         Some((host.as_deref(), address))
     }
 
     /// Where the servers' names lead.
-    pub(super) fn server_names(&self) -> BTreeMap<String, Vec<IpAddr>> {
-        let mut names: BTreeMap<String, Vec<IpAddr>> = BTreeMap::new();
+    pub(super) fn server_names(&self) -> Names {
+        let mut names = Names::new();
         for (_, id) in self.ids() {
             if let Some((Some(host), address)) = self.place(id) {
                 let addresses = names.entry(host.to_owned()).or_default();
@@ -161,7 +189,7 @@ struct Makers<'a> {
 }
 
 impl Makers<'_> {
-    fn start(&self, id: &str, port: Bound) -> io::Result<Running> {
+    async fn start(&self, id: &str, port: Bound) -> io::Result<Running> {
         let listener = match port {
             Bound::Refused(port) => return Ok(Running::Refused(port)),
             Bound::BlackHole(port) => return Ok(Running::BlackHole(port)),
@@ -173,8 +201,18 @@ impl Makers<'_> {
         if let Some(proxy) = self.scenario.proxy.get(id) {
             return self.proxy(proxy).start_on(listener).map(Running::Proxy);
         }
-        match self.scenario.peer.get(id) {
-            Some(peer) => peer.does.start_on(listener).map(Running::Peer),
+        if let Some(peer) = self.scenario.peer.get(id) {
+            return peer.does.start_on(listener).map(Running::Peer);
+        }
+        // The others bind the port themselves.
+        let addr = listener.local_addr()?;
+        drop(listener);
+        if let Some(registry) = self.scenario.docker_registry.get(id) {
+            let identity = self.identity(&registry.certificate, registry.host.as_deref(), addr.ip());
+            return registry.start(addr, &identity).await.map(Running::DockerRegistry);
+        }
+        match self.scenario.squid.get(id) {
+            Some(squid) => squid.start(addr, &self.scenario.server_names()).await.map(Running::Squid),
             None => Err(io::ErrorKind::NotFound.into()),
         }
     }
@@ -256,16 +294,31 @@ impl Makers<'_> {
     }
 }
 
-async fn start_resolver(described: &Resolver, scenario: &Scenario) -> io::Result<DnsHandle> {
+/// Where a resolver listens.
+fn resolver_address(described: &Resolver, number: usize, ports: DnsPorts) -> SocketAddr {
+    let last = u8::try_from(number).ok().and_then(|number| FIRST_RESOLVER.checked_add(number));
+    match (ports, last) {
+        (DnsPorts::Standard, Some(last)) if described.address.port() == 0 => {
+            SocketAddr::from(([127, 0, 0, last], DNS_PORT))
+        }
+        _ => described.address,
+    }
+}
+
+async fn start_resolver(described: &Resolver, addr: SocketAddr, scenario: &Scenario) -> io::Result<RunningResolver> {
+    let names = scenario.server_names();
+    if let Some(dnsmasq) = &described.dnsmasq {
+        return dnsmasq.start(addr, &names).await.map(RunningResolver::Dnsmasq);
+    }
     let mut dns = Dns::new();
     if let Some(answer) = &described.everything {
-        return dns.otherwise(answer.clone()).start_on(described.address).await;
+        return dns.otherwise(answer.clone()).start_on(addr).await.map(RunningResolver::Own);
     }
-    for (name, addresses) in scenario.server_names() {
+    for (name, addresses) in names {
         dns = dns.name(&name, Answer::Addresses(addresses));
     }
     for (name, answer) in &described.names {
         dns = dns.name(name, answer.clone());
     }
-    dns.start_on(described.address).await
+    dns.start_on(addr).await.map(RunningResolver::Own)
 }

@@ -21,13 +21,13 @@ use crate::client::DEADLINE;
 const ID: u16 = 4711;
 const IP: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
 
-fn question(name: &str, record_type: RecordType) -> Vec<u8> {
+pub(crate) fn question(name: &str, record_type: RecordType) -> Vec<u8> {
     let mut message = Message::new(ID, MessageType::Query, OpCode::Query);
     message.add_query(Query::query(Name::from_ascii(name).expect("a name"), record_type));
     message.to_vec().expect("a question")
 }
 
-async fn over_udp(server: SocketAddr, question: &[u8]) -> Vec<u8> {
+pub(crate) async fn over_udp(server: SocketAddr, question: &[u8]) -> Vec<u8> {
     let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
     socket.send_to(question, server).await.expect("send");
     let mut answer = vec![0; 4096];

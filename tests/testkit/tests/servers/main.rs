@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, reason = "a test stops at the first surprise")]
 
 mod client;
+mod debian;
 mod dns;
 mod proxy;
 mod registry;

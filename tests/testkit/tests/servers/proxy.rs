@@ -23,7 +23,7 @@ async fn said_to(proxy: Proxy, request: &str) -> String {
     head_after(&mut stream, request).await
 }
 
-async fn head_after(stream: &mut TcpStream, request: &str) -> String {
+pub(crate) async fn head_after(stream: &mut TcpStream, request: &str) -> String {
     stream.write_all(request.as_bytes()).await.expect("send");
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
