@@ -8,11 +8,14 @@
 )]
 
 pub mod ca;
+pub mod containerd;
 pub mod cri;
+pub mod cri_client;
 pub mod dns;
 pub mod dnsmasq;
 pub mod docker_registry;
 pub mod listen;
+pub mod node;
 pub mod program;
 pub mod proxy;
 pub mod registry;
