@@ -11,7 +11,7 @@ use crate::case::{Case, Network, Node, NodeConfig, NotChecked};
 use crate::finding::Finding;
 use crate::platform::Platform;
 use crate::reference::Reference;
-use crate::runtime::{Kind, Runtime, RuntimeVersion};
+use crate::runtime::{Runtime, RuntimeVersion};
 
 use sources::Sources;
 
@@ -71,7 +71,7 @@ pub enum Target {
 /// Decides what to ask. Total: what cannot be asked becomes part of the plan.
 pub fn plan(case: &Case, node: &NodeConfig) -> Plan {
     let version = node.runtime.as_ref().and_then(Runtime::version);
-    let target = match Reference::parse(&case.image) {
+    let target = match Reference::parse(&case.image).map(as_runtimes_read) {
         Ok(reference) => no_host(&reference)
             .or_else(|| refused_by(version, &reference))
             .map_or(Target::Image(reference), |why| Target::Invalid { why }),
@@ -107,22 +107,28 @@ fn with_default_tag(image: &str) -> String {
     if last.contains([':', '@']) { image.to_owned() } else { format!("{image}:latest") }
 }
 
+/// A reference whose first part is no host to the kubelet's grammar, though a runtime takes it for one and asks for its
+/// address: `foo_bar.com/x`. Its repository stays what the keyring sees.
+fn as_runtimes_read(mut reference: Reference) -> Reference {
+    if reference.registry.is_empty()
+        && let Some((host, repository)) = reference.repository.split_once('/')
+    {
+        (reference.registry, reference.repository) = (host.to_owned(), repository.to_owned());
+    }
+    reference
+}
+
 /// Why the registry of a well-formed reference can be no host: the grammar lets through what no URL can have.
 fn no_host(reference: &Reference) -> Option<String> {
-    if reference.registry.is_empty() {
-        let host = crate::text::clean(reference.repository.split('/').next().unwrap_or_default(), 80);
-        return Some(format!("`{host}` is not a registry; the name of a host has no `_`"));
-    }
     let port = split_authority(&reference.registry).1?;
     let is_port = port.parse::<u16>().is_ok_and(|port| port > 0);
     (!is_port).then(|| format!("`{}` is not a port; ports go from 1 to 65535", crate::text::clean(port, 20)))
 }
 
-/// Why this runtime refuses a reference that the kubelet passes on: containerd 1.x reads it with a grammar that knows no
+/// Why this runtime refuses a reference that the kubelet passes on: containerd 1.6 reads it with a grammar that knows no
 /// IPv6 literals (`distribution/reference` before v0.5).
 fn refused_by(version: Option<&RuntimeVersion>, reference: &Reference) -> Option<String> {
-    let is_old = |version: &&RuntimeVersion| version.numbers().is_some_and(|numbers| numbers < (1, 7));
-    let version = version.filter(|version| version.kind() == Kind::Containerd).filter(is_old)?;
+    let version = version.filter(|version| version.is_containerd_before_1_7())?;
     let literal = reference.registry.starts_with('[');
     literal.then(|| format!("{version} takes no IPv6 address for a registry; give the registry a name"))
 }

@@ -36,6 +36,8 @@ pub struct ContainerdVersion {
 }
 
 impl ContainerdVersion {
+    /// The first whose localhost may speak TLS without being configured.
+    pub const V1_7: Self = Self { major: 1, minor: 7 };
     /// Another TOML parser, `dial_timeout`, and plugin settings of several files that are merged.
     pub const V2_0: Self = Self { major: 2, minor: 0 };
     /// The transfer service pulls.

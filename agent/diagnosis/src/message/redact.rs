@@ -55,9 +55,10 @@ pub(super) fn redacted(text: &str) -> String {
         let found =
             BEFORE.iter().find_map(|before| lower.find(before.trim_end()).map(|at| at + before.trim_end().len()));
         match found {
-            // Known words alone announce a secret; `auth:` of `invalid decoded auth:` is one of them.
+            // Known words alone announce a secret; `auth:` of `invalid decoded auth:` is one of them. `authorization:`
+            // is also the end of a sentence.
             Some(at) if at >= word.len() => {
-                hide_next = Next::Hide;
+                hide_next = if lower.ends_with("authorization:") { Next::IfTokenLike } else { Next::Hide };
                 out.push_str(word);
             }
             Some(at) if word.is_char_boundary(at) => {
@@ -97,7 +98,9 @@ fn without_url_secrets(word: &str) -> String {
     match tail.split_once('?') {
         Some((path, query)) => {
             // What closes the URL is no part of it.
-            let closing = query.trim_start_matches(|c: char| !matches!(c, '"' | '\''));
+            let quoted = query.trim_start_matches(|c: char| !matches!(c, '"' | '\''));
+            let bare = &query[query.trim_end_matches([':', ',', ';', ')']).len()..];
+            let closing = if quoted.is_empty() { bare } else { quoted };
             format!("{scheme}://{user}{host}{path}?***{}", without_url_secrets(closing))
         }
         None => format!("{scheme}://{user}{host}{tail}"),
@@ -131,5 +134,7 @@ mod tests {
         assert_eq!(quote("no basic auth credentials"), "no basic auth credentials");
         assert_eq!(quote("Get \"https://a.b/v2/\": EOF"), "Get \"https://a.b/v2/\": EOF");
         assert_eq!(quote("Get \"https://a.b/t?s=1\": EOF"), "Get \"https://a.b/t?***\": EOF");
+        assert_eq!(quote("from GET https://a.b/t?s=1: 401"), "from GET https://a.b/t?***: 401");
+        assert_eq!(quote("require authorization: server message: no"), "require authorization: server message: no");
     }
 }

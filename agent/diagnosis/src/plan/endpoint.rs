@@ -105,13 +105,13 @@ impl Endpoint {
     /// (`core/remotes/docker/config/hosts.go`; 1.x: `pkg/cri/server/image_pull.go` `registryEndpoints`).
     ///
     /// Docker Hub is contacted at another name than its own. `localhost` and loopback addresses are spoken to in plain
-    /// HTTP by 1.x; 2.x does not verify them, and on a port that is neither 80 nor 443 they may also speak plain HTTP.
+    /// HTTP before 1.7; later versions do not verify them, and on a port that is neither 80 nor 443 they may also speak plain HTTP.
     pub(super) fn of_registry(reference: &Reference, runtime: Option<&RuntimeVersion>) -> Self {
         let registry = &reference.registry;
         let authority = if reference.is_docker_hub() { "registry-1.docker.io".to_owned() } else { registry.clone() };
         let (host, port) = split_authority(&authority);
         let local = is_localhost(host);
-        let plain = local && (port == Some("80") || runtime.is_some_and(RuntimeVersion::is_containerd_1));
+        let plain = local && (port == Some("80") || runtime.is_some_and(RuntimeVersion::is_containerd_before_1_7));
         let scheme = if plain { Scheme::Http } else { Scheme::Https };
         let http_fallback = local && !plain && port.is_some_and(|p| p != "443");
         Self { skip_verify: local && !plain, http_fallback, ..Self::plain(Role::Registry, scheme, authority) }

@@ -44,9 +44,9 @@ impl RuntimeVersion {
         Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
     }
 
-    /// Whether it is containerd before 2.0. An unreadable version counts as a recent one.
-    pub fn is_containerd_1(&self) -> bool {
-        self.kind() == Kind::Containerd && self.numbers().is_some_and(|(major, _)| major < 2)
+    /// Whether it is containerd before 1.7. An unreadable version counts as a recent one.
+    pub fn is_containerd_before_1_7(&self) -> bool {
+        self.kind() == Kind::Containerd && self.numbers().is_some_and(|numbers| numbers < (1, 7))
     }
 }
 

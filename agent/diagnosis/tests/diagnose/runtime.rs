@@ -232,7 +232,8 @@ fn the_kind_of_endpoint_follows_the_version() {
         let plan = pullagent_diagnosis::plan::plan(&case, &config);
         plan.endpoints.first().map(|endpoint| (endpoint.scheme.word(), endpoint.http_fallback))
     };
-    assert_eq!(endpoint("localhost:5000/a:1", Some(containerd("v1.7.24"))), Some(("http", false)));
+    assert_eq!(endpoint("localhost:5000/a:1", Some(containerd("1.6.20~ds1"))), Some(("http", false)));
+    assert_eq!(endpoint("localhost:5000/a:1", Some(containerd("v1.7.24"))), Some(("https", true)));
     assert_eq!(endpoint("localhost:5000/a:1", Some(containerd("v2.1.9"))), Some(("https", true)));
     assert_eq!(endpoint("localhost:5000/a:1", None), Some(("https", true)));
     assert_eq!(endpoint("[::1]:5000/a:1", Some(containerd("1.6.20~ds1"))), None);

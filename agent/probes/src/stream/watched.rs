@@ -58,9 +58,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        if matches!(polled, Poll::Ready(Err(_))) {
+            // A peer that hangs up says why before, and that may lie unread.
+            let _ = self.as_mut().poll_read(cx, &mut ReadBuf::new(&mut [0]));
+        }
         self.watch.note(polled)
     }
 
@@ -95,6 +99,16 @@ mod tests {
         assert_eq!(watch.fault(), Some(Fault::Stream(StreamFailure::Reset)));
     }
 
+    #[tokio::test]
+    async fn what_a_peer_said_before_it_hung_up_comes_first() {
+        use tokio::io::AsyncWriteExt;
+
+        let watch = Watch::default();
+        let mut stream = Watched::new(failing(&[io::ErrorKind::UnexpectedEof]), watch.clone());
+        stream.write_all(b"x").await.unwrap_err();
+        assert_eq!(watch.fault(), Some(Fault::Stream(StreamFailure::Closed)));
+    }
+
     /// Fails in this order, then ends.
     struct Failing(Vec<io::ErrorKind>);
 
@@ -105,6 +119,20 @@ mod tests {
     impl AsyncRead for Failing {
         fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
             Poll::Ready(self.0.pop().map_or(Ok(()), |kind| Err(kind.into())))
+        }
+    }
+
+    impl AsyncWrite for Failing {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
         }
     }
 }

@@ -70,15 +70,17 @@ fn build_host(
         _ => return Err(HostsError::HalfPair { host: authority }),
     };
     let path = url.path();
+    // From 1.7 on, a localhost that is not named with port 80 may speak either (`docker.NewHTTPFallback`).
+    let speaks_either = plain_localhost && version >= ContainerdVersion::V1_7 && url.port() != "80";
     Ok(RegistryHost {
-        scheme: url.scheme().to_owned(),
+        scheme: if speaks_either { "https".to_owned() } else { url.scheme().to_owned() },
         path: if path.is_empty() { "/v2".to_owned() } else { path.into_owned() },
         capabilities: Capabilities::all(version).without(Capabilities::PUSH),
         skip_verify: tls.skip_verify || plain_localhost,
         ca: tls.ca_file.iter().cloned().collect(),
         client_pairs: pair.into_iter().collect(),
         headers: Vec::new(),
-        http_fallback: false,
+        http_fallback: speaks_either,
         dial_timeout: DIAL_TIMEOUT,
         ns_param: needs_namespace(&authority, image_host),
         host: authority,

@@ -76,6 +76,7 @@ pub(crate) const WORDINGS: &[Wording] = &[
     says(DECISIVE, &["verification failed for digest"], ContentCorrupt).of_pulls(),
     says(DECISIVE, &["wrong diff id calculated"], ContentCorrupt).of_pulls(),
     says(DECISIVE, &["layers from manifest don't match image configuration"], ContentCorrupt).of_pulls(),
+    says(BODY + 6, &["invalid desc sha256:", "json"], ContentCorrupt).of_pulls(),
     says(SPECIFIC, &["manifest does not match provided manifest digest"], ContentCorrupt).of_pulls(),
     says(SPECIFIC + 4, &["does not match provided manifest list digest"], ContentCorrupt).of_pulls(),
     says(SPECIFIC, &["invalid tar header"], ContentCorrupt),

@@ -203,8 +203,10 @@ fn the_mirrors_table_has_rules_of_its_own() {
     check_hosts(V2_1, toml, "docker.io", &hub);
     check_hosts(V2_1, toml, "quay.io", &["https://quay.io/v2 upstream", "https://m/"]);
     check_hosts(V2_1, toml, "ghcr.io", &["https://any/v2", "https://ghcr.io/v2 upstream"]);
-    let local = ["https://any/v2", "http://localhost:5000/v2 unverified upstream"];
-    check_hosts(V1_7, toml, "localhost:5000", &local);
+    let either = ["https://any/v2", "https://localhost:5000/v2 unverified fallback upstream"];
+    check_hosts(V1_7, toml, "localhost:5000", &either);
+    let plain = ["https://any/v2", "http://localhost:5000/v2 unverified upstream"];
+    check_hosts(V1_6, toml, "localhost:5000", &plain);
 }
 
 #[test]
