@@ -81,7 +81,6 @@ type Exception = (&'static str, On, &'static str, &'static str);
 const NO_END: &str = "containerd waits without an end for an answer to a request that was taken";
 const LOCAL: &str = "the trouble is the runtime's own, and no registry shows it";
 const AS_LONG: &str = "containerd waits for a proxy as long as it is given here";
-const TAKEN_FOR_1_6: &str = "it is held to ask localhost over plain HTTP only, as 1.6 does, and asks over HTTPS";
 const OLD_GO: &str = "the Go of Debian's 1.6 reads what stands before the colon as the name of an HTTP proxy";
 
 const EXCEPTIONS: &[Exception] = &[
@@ -89,8 +88,6 @@ const EXCEPTIONS: &[Exception] = &[
     ("disk-full-unpacking", On::All, "DiskFull", LOCAL),
     ("inodes-used-up", On::All, "DiskFull", LOCAL),
     ("runtime-killed-in-the-middle", On::All, "RuntimeUnavailable", LOCAL),
-    ("ipv6-literal", On::Only("1.7"), "pulled", TAKEN_FOR_1_6),
-    ("localhost-self-signed", On::Only("1.7"), "pulled", TAKEN_FOR_1_6),
     ("schema-1", On::One, "UnsupportedManifest", "it converts such images, and misses the signatures of this one"),
     ("layer-damaged", On::All, "ContentCorrupt", "an examination loads no layer"),
     ("layer-stalls", On::All, "cancelled", NO_END),
@@ -108,7 +105,6 @@ const EXCEPTIONS: &[Exception] = &[
 /// Where we find out something else with one containerd than the world's file says: verdict, code and why.
 const OURS: &[(&str, On, &str, &str, &str)] = &[
     ("ipv6-literal", On::Only("1.6"), "failing", "InvalidReference", "its grammar has no addresses of IPv6"),
-    ("ipv6-literal", On::Only("1.7"), "failing", "PlaintextRegistry", TAKEN_FOR_1_6),
     (
         "localhost-self-signed",
         On::Only("1.6"),
@@ -116,19 +112,11 @@ const OURS: &[(&str, On, &str, &str, &str)] = &[
         "PlaintextRegistry",
         "it asks localhost over plain HTTP only",
     ),
-    ("localhost-self-signed", On::Only("1.7"), "failing", "PlaintextRegistry", TAKEN_FOR_1_6),
     ("schema-1", On::One, "inconclusive", "Unknown", "it converts such images, which is not examined"),
 ];
 
 /// Codes with which nobody is asked to pull: the kubelet does not come so far, or nobody is there.
 pub(crate) const NOT_ASKED: &[&str] = &["InvalidReference", "SecretMalformed", "RuntimeUnavailable"];
-
-/// Where we find out one of two, and why: the first one is the file's, this is the other.
-const UNSETTLED: &[(&str, &str, &str)] = &[(
-    "client-certificate",
-    "ConnectionReset",
-    "over HTTP/2 a write can meet the reset behind the alert before a read meets the alert",
-)];
 
 /// What the runtime does in this world, where it does not agree.
 pub(crate) fn exception(world: &str, version: &str) -> Option<&'static str> {
@@ -141,18 +129,12 @@ pub(crate) fn ours(world: &str, version: &str) -> Option<(&'static str, &'static
     row.map(|(_, _, verdict, code, _)| (*verdict, *code))
 }
 
-/// The code that we may come to besides the file's.
-pub(crate) fn unsettled(world: &str) -> Option<&'static str> {
-    UNSETTLED.iter().find(|(name, ..)| *name == world).map(|(_, code, _)| *code)
-}
-
 /// Names in these tables that no world has.
 pub(crate) fn unknown(worlds: &[String]) -> Vec<&'static str> {
     let named = (LEFT_OUT.iter().map(|(name, _)| *name))
         .chain(DISASTERS.iter().map(|(name, _)| *name))
         .chain(EXCEPTIONS.iter().map(|(name, ..)| *name))
         .chain(OURS.iter().map(|(name, ..)| *name))
-        .chain(UNSETTLED.iter().map(|(name, ..)| *name))
         .chain(WAITING.iter().copied());
     named.filter(|name| !worlds.iter().any(|world| world == name)).collect()
 }

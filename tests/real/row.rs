@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::WORLD;
 use crate::answers::{Agreement, Ours, Pull, Runtime, agreement, examined, pulled};
-use crate::expected::{self, Disaster, NOT_ASKED, disaster_of, exception, unsettled};
+use crate::expected::{self, Disaster, NOT_ASKED, disaster_of, exception};
 
 /// When a row counts as one that never ends.
 const END: Duration = Duration::from_mins(3);
@@ -100,10 +100,7 @@ impl Row {
             None => (expect.verdict.as_str(), expect.code.as_deref()),
         };
         compare("verdict", Some(verdict), Some(&ours.verdict));
-        let is_settled = ours.code.is_none() || ours.code.as_deref() != unsettled(&self.world);
-        if is_settled {
-            compare("code", code, ours.code.as_deref());
-        }
+        compare("code", code, ours.code.as_deref());
         if code == expect.code.as_deref() {
             for (what, want, got) in [("detail", &expect.detail, &ours.detail), ("host", &expect.host, &ours.host)] {
                 if want.is_some() {
@@ -122,9 +119,7 @@ impl Row {
             None if !agrees => wrong.push(format!("the runtime does not agree: {}", runtime.word())),
             _ => {}
         }
-        if unsettled(&self.world).is_none() {
-            wrong.extend(reconciled(ours, runtime));
-        }
+        wrong.extend(reconciled(ours, runtime));
         wrong
     }
 }

@@ -43,11 +43,13 @@ impl Watch {
 pub(crate) struct Watched<S> {
     stream: S,
     watch: Watch,
+    /// Why a write failed, kept until it is known what the peer said before.
+    refused: Option<io::Error>,
 }
 
 impl<S> Watched<S> {
     pub(crate) fn new(stream: S, watch: Watch) -> Self {
-        Self { stream, watch }
+        Self { stream, watch, refused: None }
     }
 }
 
@@ -60,12 +62,19 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        if matches!(polled, Poll::Ready(Err(_))) {
-            // A peer that hangs up says why before, and that may lie unread.
-            let _ = self.as_mut().poll_read(cx, &mut ReadBuf::new(&mut [0]));
+        let polled = match self.refused.take() {
+            Some(error) => Poll::Ready(Err(error)),
+            None => Pin::new(&mut self.stream).poll_write(cx, bytes),
+        };
+        if let Poll::Ready(Err(error)) = polled {
+            // A peer that hangs up says why before, and that may lie unread. On a broken connection no read lasts.
+            if self.as_mut().poll_read(cx, &mut ReadBuf::new(&mut [0])).is_pending() {
+                self.refused = Some(error);
+                return Poll::Pending;
+            }
+            return self.watch.note(Poll::Ready(Err(error)));
         }
-        self.watch.note(polled)
+        polled
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -46,7 +46,7 @@ fn build(
     let upstream = entries.len().saturating_sub(1);
     let mut hosts = Vec::with_capacity(entries.len());
     for (at, entry) in entries.into_iter().enumerate() {
-        let built = build_host(entry, host, at == upstream);
+        let built = build_host(entry, version, host, at == upstream);
         tls_files::check(files, &built)?;
         hosts.push(built);
     }
@@ -147,10 +147,11 @@ fn fill_upstream(entry: &mut HostEntry, version: ContainerdVersion, host: &str) 
     entry.capabilities = Capabilities::all(version);
 }
 
-fn build_host(entry: HostEntry, image_host: &str, is_upstream: bool) -> RegistryHost {
+fn build_host(entry: HostEntry, version: ContainerdVersion, image_host: &str, is_upstream: bool) -> RegistryHost {
     let explicit_tls = entry.ca.is_some() || !entry.client.is_empty() || entry.skip_verify.is_some();
-    // Which of the two it speaks cannot be told from the port then: TLS is tried first.
-    let http_fallback = entry.scheme == "http" && explicit_tls && port_of(&entry.host) != "80";
+    // Which of the two it speaks cannot be told from the port then: TLS is tried first, from 1.7 on.
+    let may_speak_either = entry.scheme == "http" && explicit_tls && port_of(&entry.host) != "80";
+    let http_fallback = may_speak_either && version >= ContainerdVersion::V1_7;
     RegistryHost {
         ns_param: needs_namespace(&entry.host, image_host),
         scheme: if http_fallback { "https".to_owned() } else { entry.scheme },
