@@ -1,7 +1,7 @@
 //! The examination beside the runtime's own pull: a finished pull decides.
 
 use super::Judged;
-use crate::cause::{Code, Severity};
+use crate::cause::{Code, Confidence, Severity};
 use crate::diagnosis::{PullReport, PullVerdict, Verdict};
 use crate::evidence::Evidence;
 use crate::finding::Finding;
@@ -73,13 +73,20 @@ fn succeeded(mut judged: Judged, runtime: &Runtime) -> (Judged, Option<bool>) {
 }
 
 /// The runtime does not get the image: the cause is ours where its words allow it, else what they say.
-fn failed(judged: Judged, runtime: &Runtime, message: &str) -> (Judged, Option<bool>) {
+fn failed(mut judged: Judged, runtime: &Runtime, message: &str) -> (Judged, Option<bool>) {
     let Some(told) = classify(message).into_iter().find(|explained| explained.cause.is_some()) else {
         return disagreement(judged, runtime, quoted(message));
     };
-    let ours = judged.findings.first().filter(|finding| finding.severity == Severity::Error);
-    match ours.filter(|_| judged.verdict == Verdict::Failing) {
-        Some(ours) if allows(&told, ours) => (judged, Some(true)),
+    let is_failing = judged.verdict == Verdict::Failing;
+    match judged.findings.first_mut().filter(|finding| is_failing && finding.severity == Severity::Error) {
+        Some(ours) if allows(&told, ours) => {
+            // What rested on our own, shorter patience was seen to the end.
+            let is_same = told.cause.as_ref().is_some_and(|cause| cause.code == ours.code);
+            if is_same && ours.confidence == Confidence::Likely {
+                ours.confidence = Confidence::Certain;
+            }
+            (judged, Some(true))
+        }
         _ => {
             let mut theirs = of_message(&told);
             if theirs.code == Code::Unknown {

@@ -13,7 +13,6 @@ use crate::secret::Secret;
 /// A host that can serve the image, with the rules for talking to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(clippy::struct_excessive_bools, reason = "each is a rule of its own")]
 pub struct Endpoint {
     /// Mirror or registry.
     pub role: Role,

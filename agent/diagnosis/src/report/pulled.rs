@@ -21,8 +21,8 @@ pub(super) fn sentence(diagnosis: &Diagnosis, most: usize) -> Option<String> {
         (PullVerdict::Ok, _) => format!("{name} pulled it in {took}{}", what_became(pull.kept)),
         (PullVerdict::Cancelled, _) => format!("{name} was still pulling after {took}"),
         (PullVerdict::Failed, Some(message)) => {
-            let message = if most < usize::MAX { essence(message) } else { message };
-            format!("{name} said{agrees}: \"{}\"", crate::text::clean(message, most))
+            let message = if most < usize::MAX { short_digests(essence(message)) } else { message.to_owned() };
+            format!("{name} said{agrees}: \"{}\"", crate::text::clean(&message, most))
         }
         (PullVerdict::Failed, None) => format!("{name} failed without a word{agrees}"),
     };
@@ -57,9 +57,34 @@ fn essence(message: &str) -> &str {
     rest
 }
 
+/// A message with as much of each digest as people compare.
+fn short_digests(message: &str) -> String {
+    const KEPT: usize = 12;
+    let mut pieces = message.split("sha256:");
+    let mut out = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let hex = piece.bytes().take_while(u8::is_ascii_hexdigit).count();
+        let (digest, rest) = piece.split_at(hex);
+        out.push_str("sha256:");
+        match digest.get(..KEPT).filter(|_| hex == 64) {
+            Some(kept) => out.extend([kept, "…"]),
+            None => out.push_str(digest),
+        }
+        out.push_str(rest);
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
-    use super::essence;
+    use super::{essence, short_digests};
+
+    #[test]
+    fn digests_are_cut_to_what_people_compare() {
+        let digest = format!("sha256:{}", "0123456789abcdef".repeat(4));
+        assert_eq!(short_digests(&format!("a {digest}\": EOF")), "a sha256:0123456789ab…\": EOF");
+        assert_eq!(short_digests("sha256:12 and sha256:"), "sha256:12 and sha256:");
+    }
 
     #[test]
     fn what_is_left_tells_what_went_wrong() {

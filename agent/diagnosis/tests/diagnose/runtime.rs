@@ -175,6 +175,20 @@ fn a_finished_pull_decides() {
 }
 
 #[test]
+fn what_the_runtime_saw_to_its_end_is_certain() {
+    let (case, plan) = posed(containerd("1.7.24"));
+    let mut evidence = seen(404);
+    evidence.endpoints[0].hops[0].connect.as_mut().unwrap().outcome =
+        pullagent_diagnosis::layer::transport::ConnectOutcome::Timeout;
+    let confidence = |evidence: &Evidence| diagnose(&case, &plan, evidence).cause.unwrap().confidence;
+    assert_eq!(confidence(&evidence), Confidence::Likely);
+    let words = "failed to do request: Head \"https://registry.test/v2/team/api/manifests/1.4.2\": dial tcp \
+        192.0.2.1:443: i/o timeout";
+    evidence.pull = Some(made(failed(words), Growth::NotSeen));
+    assert_eq!(confidence(&evidence), Confidence::Certain);
+}
+
+#[test]
 fn a_pull_that_stands_still_has_stalled_unless_the_examination_knows_better() {
     let still = Growth::Still { seconds: 6 };
     let found = reconciled(200, PullOutcome::Cancelled, still);

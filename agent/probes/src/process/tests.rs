@@ -258,7 +258,8 @@ fn another_proc_than_the_kernels_is_refused() {
         let mut runtime = Process::listening(&[], &perl(), &socket, "", THEIRS);
         let number = runtime.number();
         let nodes = tempfile::tempdir().unwrap();
-        check_refused(&socket, nodes.path(), "/proc could not be read");
+        // A mere copy of a file tree: what runs is what runs here.
+        assert!(behind(&socket, nodes.path()).environment.is_some());
         let theirs = nodes.path().join("proc").join(number.to_string());
         fs::create_dir_all(theirs.parent().unwrap()).unwrap();
         check_refused(&socket, nodes.path(), "is another one in");

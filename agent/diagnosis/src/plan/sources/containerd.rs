@@ -13,7 +13,7 @@ use crate::evidence::Role;
 use crate::finding::Finding;
 use crate::plan::endpoint::{AuthorityFile, ClientPair, Endpoint};
 use crate::reference::Reference;
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, RuntimeVersion};
 
 /// Where distributions put config.toml. Those of k3s and its kin are made at each start of their agent.
 pub(super) const CONFIG_FILES: [&str; 6] = [
@@ -57,7 +57,7 @@ pub(super) fn sources(node: &NodeConfig, reference: &Reference) -> Sources {
 
 /// The version whose rules count.
 pub(crate) fn version(node: &NodeConfig) -> ContainerdVersion {
-    let told = node.runtime.as_ref().and_then(Runtime::version).and_then(|version| version.numbers());
+    let told = node.runtime.as_ref().and_then(Runtime::version).and_then(RuntimeVersion::numbers);
     told.map_or(ASSUMED, |(major, minor)| ContainerdVersion { major, minor })
 }
 
