@@ -20,7 +20,9 @@ pub fn read_all<T>(files: &mut T, host_root: &Path, snapshot: fn(&mut T) -> &mut
         if wanted.is_empty() {
             return;
         }
-        wanted.iter().for_each(|path| read_into(snapshot(files), host_root, path));
+        for path in &wanted {
+            read_into(snapshot(files), host_root, path);
+        }
     }
 }
 
