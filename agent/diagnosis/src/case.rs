@@ -11,6 +11,8 @@ use crate::platform::Platform;
 use crate::runtime::Runtime;
 use crate::secret::Secret;
 
+pub use crate::not_checked::NotChecked;
+
 /// One question to be answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -100,21 +102,4 @@ pub struct Node {
     pub has_ipv4: bool,
     /// True when it has an IPv6 address that is neither loopback nor link-local.
     pub has_ipv6: bool,
-}
-
-/// Something that was not looked at.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct NotChecked {
-    /// What.
-    pub what: String,
-    /// Why.
-    pub why: String,
-}
-
-impl NotChecked {
-    /// `what` was not looked at, because of `why`.
-    pub fn new(what: impl Into<String>, why: impl Into<String>) -> Self {
-        Self { what: what.into(), why: why.into() }
-    }
 }

@@ -17,6 +17,8 @@ use crate::platform::Platform;
 use crate::pull::PullEvidence;
 use crate::runtime::Store;
 
+pub use crate::identity::Identity;
+
 /// What `via` says where no proxy is on the way.
 pub const DIRECT: &str = "direct";
 
@@ -171,16 +173,6 @@ impl Hop {
     pub fn is_proxied(&self) -> bool {
         self.via != DIRECT
     }
-}
-
-/// Who asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Identity {
-    /// Nobody.
-    Anonymous,
-    /// The login of the plan's credential at this index.
-    Credential(usize),
 }
 
 /// What was asked.

@@ -8,7 +8,7 @@ mod version;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::case::NotChecked;
+use crate::not_checked::NotChecked;
 
 pub use habits::{Schema1, gives_up_after, requests_of_a_429, schema_1};
 pub use version::{Kind, RuntimeVersion};

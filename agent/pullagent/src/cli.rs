@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use pullagent_diagnosis::platform::Platform;
-use pullagent_diagnosis::pull::Policy;
 use pullagent_diagnosis::report::Format;
+use pullagent_diagnosis::reproduction::Policy;
 
 /// Find out on the node why a container image cannot be pulled
 ///

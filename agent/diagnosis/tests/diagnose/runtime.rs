@@ -10,7 +10,8 @@ use pullagent_diagnosis::diagnosis::{Diagnosis, PullVerdict, Verdict};
 use pullagent_diagnosis::evidence::{Evidence, Identity, Question};
 use pullagent_diagnosis::layer::registry::Answer;
 use pullagent_diagnosis::plan::Plan;
-use pullagent_diagnosis::pull::{Attempt, Brought, Growth, Order, Policy, Pull, PullEvidence, PullOutcome, decide};
+use pullagent_diagnosis::pull::{Attempt, Brought, Growth, Pull, PullEvidence, PullOutcome};
+use pullagent_diagnosis::reproduction::{Order, Policy, decide};
 use pullagent_diagnosis::runtime::{
     HeldImage, ImageFilesystem, Runtime, RuntimeAnswer, RuntimeProcess, RuntimeVersion, SocketFailure, Store,
 };

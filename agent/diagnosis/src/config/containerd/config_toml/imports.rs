@@ -2,8 +2,10 @@
 //!
 //! Copied rule: cmd/containerd/server/config/config.go `resolveImports`, with Go's `filepath.Glob`.
 
-use super::load::MOST_FILES;
 use crate::config::files::{Files, NotRead, clean_path, join};
+
+/// More files than that are not read.
+pub(super) const MOST_FILES: usize = 256;
 
 /// `resolveImports`: relative to the importing file; a pattern only with a `*` in it.
 pub(super) fn resolve(files: &Files, parent: &str, import: &str) -> Vec<String> {

@@ -13,9 +13,6 @@ use crate::config::files::{Files, NotRead};
 use crate::config::toml_document::{Document, Table, Value};
 use crate::text::clean;
 
-/// More files than that are not read.
-pub(super) const MOST_FILES: usize = 256;
-
 /// The section before config version 3, and before version 2.
 const GRPC_CRI: &str = "io.containerd.grpc.v1.cri";
 const SHORT_CRI: &str = "cri";
@@ -140,7 +137,7 @@ impl Loader<'_> {
     fn load_all(&mut self, path: &str) -> Result<(), ConfigError> {
         let (mut pending, mut seen) = (VecDeque::from([path.to_owned()]), BTreeSet::new());
         while let Some(path) = pending.pop_front() {
-            if seen.len() < MOST_FILES && seen.insert(path.clone()) {
+            if seen.len() < imports::MOST_FILES && seen.insert(path.clone()) {
                 pending.extend(self.load_one(&path)?);
             }
         }
