@@ -13,6 +13,7 @@ mod records;
 mod socket;
 mod store;
 
-pub use pull::{Progress, reproduce};
+pub use growth::Progress;
+pub use pull::reproduce;
 pub use socket::{EndpointError, Found, find};
 pub(crate) use store::look;

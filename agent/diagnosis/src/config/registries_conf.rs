@@ -9,6 +9,7 @@ mod old_format;
 mod problem;
 mod short_names;
 mod sources;
+mod values;
 
 use std::collections::BTreeMap;
 

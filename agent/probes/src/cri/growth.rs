@@ -13,7 +13,6 @@ use pullagent_diagnosis::pull::{Growth, STILL};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::pull::Progress;
 use crate::host_root::below;
 
 /// The time between two looks.
@@ -22,6 +21,15 @@ const TICK: Duration = Duration::from_millis(400);
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Unfinished downloads that are counted.
 const MAX_DOWNLOADS: usize = 1024;
+
+/// How far a pull is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Since it was begun.
+    pub elapsed: Duration,
+    /// By how many bytes the image store was seen to grow.
+    pub brought: u64,
+}
 
 /// What is looked at.
 #[derive(Clone, Debug, Default)]

@@ -14,22 +14,13 @@ use tokio::time::Instant;
 use super::brought::{Asked, put_back};
 use super::client::{Client, Login, within};
 use super::failure::CallFailure;
-use super::growth::{Places, Watch};
+use super::growth::{Places, Progress, Watch};
 use crate::limits::ms_since;
 
 /// The time for what is asked before the pull.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The shortest password that is looked for in the runtime's words: a shorter one is found in any text.
 const SHORTEST: usize = 4;
-
-/// How far a pull is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// Since it was begun.
-    pub elapsed: Duration,
-    /// By how many bytes the image store was seen to grow.
-    pub brought: u64,
-}
 
 /// Asks the runtime at `socket` to pull the plan's image as each of `logins` in turn, until one succeeds.
 ///

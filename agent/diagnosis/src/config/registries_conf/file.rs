@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::names::{check_alias_name, parse_alias_value};
 use super::old_format::OldFormat;
 use super::problem::{ConfProblem, ConfRemark, RegistriesError, RegistriesRemark};
+use super::values::{Refused, shown, trimmed, typed};
 use super::{Mirror, MirrorUsage, Registry, ShortNameMode};
 use crate::config::toml_document::{Document, Parser, Table, Value};
 use crate::reference::is_host_with_port;
-use crate::text::clean;
 
 /// What one file sets; `None` and absence leave what earlier files set.
 #[derive(Debug, Default)]
@@ -26,8 +26,6 @@ pub(super) struct ConfFile {
     pub(super) aliases: BTreeMap<String, Option<String>>,
     pub(super) remarks: Vec<RegistriesRemark>,
 }
-
-pub(super) type Refused = (u32, ConfProblem);
 
 const ROOT_KEYS: [&str; 7] = [
     "registry",
@@ -249,31 +247,6 @@ fn check_search(search: &[String], line: u32) -> Result<Vec<String>, Refused> {
     search.iter().map(check).collect()
 }
 
-/// `parseLocation`.
-pub(super) fn trimmed(location: &str, line: u32) -> Result<String, Refused> {
-    let trimmed = location.trim_end_matches('/');
-    if trimmed.starts_with("http://") || trimmed.starts_with("https://") {
-        return Err((line, ConfProblem::Scheme { location: shown(location) }));
-    }
-    Ok(trimmed.to_owned())
-}
-
 fn is_bad_wildcard(prefix: &str) -> bool {
     prefix.starts_with("*.") && prefix.contains(['/', '@', ':'])
-}
-
-/// The value of a field, if it is there, which must have the right type then; and its line.
-pub(super) fn typed<'t, T>(
-    table: &'t Table,
-    key: &'static str,
-    expected: &'static str,
-    read: impl Fn(&'t Value) -> Option<T>,
-) -> Result<Option<(T, u32)>, Refused> {
-    let Some(entry) = table.field(key) else { return Ok(None) };
-    let value = read(&entry.value).ok_or((entry.line, ConfProblem::WrongType { key, expected }))?;
-    Ok(Some((value, entry.line)))
-}
-
-fn shown(text: &str) -> String {
-    clean(text, 120)
 }

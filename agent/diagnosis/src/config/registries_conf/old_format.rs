@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::Registry;
-use super::file::{Refused, trimmed, typed};
 use super::problem::ConfProblem;
+use super::values::{Refused, trimmed, typed};
 use crate::config::toml_document::{Table, Value};
 
 /// `[registries.search]` and its like; `None` in `search`: not mentioned.
