@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use pullagent_diagnosis::message::classify;
 use pullagent_testkit::containerd::SOCKET;
-use pullagent_testkit::node::{Node, ROOT};
+use pullagent_testkit::node::Node;
 use pullagent_testkit::world::{Login, Password};
 use serde_json::{Value, json};
 
@@ -143,7 +143,7 @@ async fn probe(node: &Node, pull: &str) -> io::Result<(Value, f64)> {
     let mut command = node.command(env!("CARGO_BIN_EXE_pullagent"));
     command
         .env("NODE_NAME", "node-1")
-        .args(["probe", "-o", "json", "--timeout", "60s", "--host-root", ROOT, "--pull", pull])
+        .args(["probe", "-o", "json", "--timeout", "60s", "--pull", pull])
         .args(["--runtime-endpoint", &format!("unix://{SOCKET}")]);
     for (number, login) in described.logins.iter().enumerate() {
         let file = format!("/run/secret-{number}");

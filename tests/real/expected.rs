@@ -84,7 +84,6 @@ const AS_LONG: &str = "containerd waits for a proxy as long as it is given here"
 const OLD_GO: &str = "the Go of Debian's 1.6 reads what stands before the colon as the name of an HTTP proxy";
 
 const EXCEPTIONS: &[Exception] = &[
-    ("disk-full", On::All, "DiskFull", LOCAL),
     ("disk-full-unpacking", On::All, "DiskFull", LOCAL),
     ("inodes-used-up", On::All, "DiskFull", LOCAL),
     ("runtime-killed-in-the-middle", On::All, "RuntimeUnavailable", LOCAL),
