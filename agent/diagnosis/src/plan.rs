@@ -16,7 +16,7 @@ use crate::runtime::{Runtime, RuntimeVersion};
 use sources::Sources;
 
 pub use credentials::{Credential, Offer};
-pub use endpoint::{AuthorityFile, ClientPair, Endpoint};
+pub use endpoint::{AuthorityFile, ClientPair, Endpoint, TrustPlace};
 
 /// The examination to be made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

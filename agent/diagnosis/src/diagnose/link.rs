@@ -47,5 +47,5 @@ pub(super) fn unreachable(hop: &Hop, clocks: &[ClockSample]) -> Option<Finding> 
     } else {
         layer::dns::finding(hop).or_else(|| layer::transport::finding(hop))
     };
-    way.or_else(|| layer::tls::finding(hop, clocks))
+    way.or_else(|| layer::tls::finding(hop, clocks, None))
 }

@@ -1,5 +1,6 @@
 //! TLS: what the handshake and Go's certificate checks said, and which cause that is.
 
+mod authority;
 mod finding;
 pub(crate) mod wordings;
 
@@ -150,4 +151,11 @@ pub struct TlsEvidence {
     /// The chain as sent, leaf first, at most 8.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub chain: Vec<CertificateFacts>,
+}
+
+impl TlsEvidence {
+    /// Whether the certificate is wrong and stands only because the node's configuration does not have it verified.
+    pub fn is_overlooked(&self) -> bool {
+        matches!(&self.outcome, TlsOutcome::Ok { verified: false, overlooked, .. } if !overlooked.is_empty())
+    }
 }

@@ -40,6 +40,9 @@ pub struct Endpoint {
     /// Certificates that are trusted here besides the system's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub authorities: Vec<AuthorityFile>,
+    /// Where a further authority for it belongs; `None` where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trusted_by: Option<TrustPlace>,
     /// Client certificates for it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub client_pairs: Vec<ClientPair>,
@@ -64,6 +67,29 @@ pub struct AuthorityFile {
     /// What it holds, in PEM. Not part of a saved report.
     #[serde(skip)]
     pub pem: Arc<Vec<u8>>,
+}
+
+/// Where a certificate authority for one endpoint belongs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum TrustPlace {
+    /// The key `ca` of a hosts.toml, which containerd reads at each pull.
+    HostsToml {
+        /// The file, which need not be there yet.
+        file: String,
+        /// The table that the key belongs to; `None` for the top of the file.
+        table: Option<String>,
+    },
+    /// A file ending in `.crt` in a directory that is read at each pull.
+    Directory {
+        /// The directory, which need not be there yet.
+        path: String,
+    },
+    /// The system's bundle, which a runtime reads once, when it starts.
+    System {
+        /// Which runtime that is.
+        runtime: String,
+    },
 }
 
 /// A client certificate with its key.
@@ -94,6 +120,7 @@ impl Endpoint {
             resolves: true,
             namespace: None,
             authorities: Vec::new(),
+            trusted_by: None,
             client_pairs: Vec::new(),
             headers: Vec::new(),
             set_in: None,

@@ -2,26 +2,27 @@
 
 use jiff::Timestamp;
 
-use super::{CertificateFault, ChainShape, TlsEvidence, TlsOutcome};
+use super::{CertificateFault, TlsEvidence, TlsOutcome, authority};
 use crate::authority::split_authority;
 use crate::cause::{Code, Confidence, Severity};
 use crate::evidence::{ClockSample, Hop};
 use crate::finding::Finding;
 use crate::layer::proxy::with_other_way;
 use crate::layer::transport;
+use crate::plan::TrustPlace;
 use crate::text::duration_in_words;
 
 /// How far two clocks may differ before it is worth saying, in seconds.
 const CLOCK_TOLERANCE: i64 = 60;
 
 /// The cause that a failed handshake is; `None` while it stands or was not tried. `clocks` tells whether a certificate
-/// or this node's clock is to blame.
-pub fn finding(hop: &Hop, clocks: &[ClockSample]) -> Option<Finding> {
+/// or this node's clock is to blame, `trusted_by` where this node could be given another authority for the host.
+pub fn finding(hop: &Hop, clocks: &[ClockSample], trusted_by: Option<&TrustPlace>) -> Option<Finding> {
     let tls = hop.tls.as_ref()?;
     let who = hop.name();
     let finding = match &tls.outcome {
         TlsOutcome::Ok { .. } => return None,
-        TlsOutcome::CertificateRefused { fault, .. } => refused(hop, tls, fault, clocks),
+        TlsOutcome::CertificateRefused { fault, .. } => refused(hop, tls, fault, clocks, trusted_by),
         TlsOutcome::Timeout => Finding::new(
             Code::TlsHandshakeTimeout,
             format!(
@@ -93,7 +94,13 @@ fn fault_in_words(fault: &CertificateFault) -> String {
     }
 }
 
-fn refused(hop: &Hop, tls: &TlsEvidence, fault: &CertificateFault, clocks: &[ClockSample]) -> Finding {
+fn refused(
+    hop: &Hop,
+    tls: &TlsEvidence,
+    fault: &CertificateFault,
+    clocks: &[ClockSample],
+    trusted_by: Option<&TrustPlace>,
+) -> Finding {
     let who = hop.name();
     match fault {
         CertificateFault::Expired { not_after, now, .. } => match right_clock(tls, fault, clocks) {
@@ -127,44 +134,13 @@ fn refused(hop: &Hop, tls: &TlsEvidence, fault: &CertificateFault, clocks: &[Clo
             )
             .fix(format!("let the server's certificate name {wanted}, or use a name that it has"))
         }
-        CertificateFault::UnknownAuthority { issuer, chain } => unknown_authority(hop, issuer, *chain),
+        CertificateFault::UnknownAuthority { issuer, chain } => authority::unknown(hop, issuer, *chain, trusted_by),
         CertificateFault::Unsuitable { why } => {
             Finding::new(Code::TlsUnknownAuthority, format!("the certificate of {who} is refused: {why}")).fix(
                 "let the registry's certificate be issued anew, for server authentication and with a strong signature",
             )
         }
     }
-}
-
-fn unknown_authority(hop: &Hop, issuer: &str, chain: ChainShape) -> Finding {
-    let host = split_authority(&hop.host).0;
-    let who = hop.name();
-    let own_authority = format!("/etc/containerd/certs.d/{}/hosts.toml", hop.host);
-    let (summary, detail) = match chain {
-        ChainShape::SelfSigned => {
-            (format!("the certificate of {who} is self-signed and this node does not trust it"), "privateAuthority")
-        }
-        ChainShape::LeafOnly | ChainShape::PrivateAuthority => (
-            format!("the certificate of {who} is issued by \"{issuer}\", which this node does not trust"),
-            "privateAuthority",
-        ),
-        ChainShape::MissingIntermediate => (
-            format!("{who} does not send the certificate of the issuer \"{issuer}\", which this node does not have"),
-            "missingIntermediate",
-        ),
-    };
-    let finding = Finding::new(Code::TlsUnknownAuthority, summary).detail(detail);
-    let finding = if detail == "missingIntermediate" {
-        // A private root can look the same: the leaf alone does not tell.
-        finding
-            .at_most(Confidence::Likely)
-            .fix("let the server send its whole chain, the leaf first")
-            .fix(format!("if \"{issuer}\" is a private root, give it to the node: `ca` in {own_authority}"))
-    } else {
-        finding.fix(format!("give the node that authority: `ca` in {own_authority} for containerd, or the system's bundle and a restart of the runtime"))
-    };
-    finding
-        .run("see who signed", &["openssl", "s_client", "-connect", &with_port(hop), "-servername", host, "-showcerts"])
 }
 
 fn node_clock(who: &str, clock: &ClockSample, now: Timestamp) -> Finding {
@@ -264,7 +240,8 @@ fn span_in_words(seconds: i64) -> String {
     format!("{} {}", duration_in_words(seconds.unsigned_abs()), if seconds > 0 { "ahead" } else { "behind" })
 }
 
-fn with_port(hop: &Hop) -> String {
+/// Host and port, as `openssl` wants them.
+pub(super) fn with_port(hop: &Hop) -> String {
     let port = hop.connect.as_ref().filter(|_| hop.via == "direct").map_or(443, |c| c.port);
     if split_authority(&hop.host).1.is_some() { hop.host.clone() } else { format!("{}:{port}", hop.host) }
 }

@@ -7,11 +7,12 @@ use super::said;
 use crate::case::NodeConfig;
 use crate::cause::{Code, Severity};
 use crate::config::containerd::config_toml::ContainerdConfig;
+use crate::config::containerd::engine::{self, Engine};
 use crate::config::containerd::{ContainerdVersion, HostsError, RegistryHost, registry_hosts};
 use crate::config::files::Files;
 use crate::evidence::Role;
 use crate::finding::Finding;
-use crate::plan::endpoint::{AuthorityFile, ClientPair, Endpoint};
+use crate::plan::endpoint::{AuthorityFile, ClientPair, Endpoint, TrustPlace};
 use crate::reference::Reference;
 use crate::runtime::{Runtime, RuntimeVersion};
 
@@ -51,7 +52,11 @@ pub(super) fn sources(node: &NodeConfig, reference: &Reference) -> Sources {
             return Sources { findings, ..Sources::refused(refusal) };
         }
     }
-    let endpoints = found.hosts.iter().filter_map(|host| endpoint(&node.files, host, found.dir.as_ref(), reference));
+    let hosts_toml = hosts_toml(version, &config, found.dir.as_deref(), &reference.registry);
+    let endpoints = found.hosts.iter().filter_map(|host| {
+        let endpoint = endpoint(&node.files, host, found.dir.as_ref(), reference)?;
+        Some(Endpoint { trusted_by: Some(trust_place(&endpoint, hosts_toml.as_deref())), ..endpoint })
+    });
     Sources { endpoints: endpoints.collect(), findings, ..Sources::default() }
 }
 
@@ -96,6 +101,35 @@ fn endpoint(files: &Files, host: &RegistryHost, dir: Option<&String>, reference:
         set_in: dir.cloned(),
         ..Endpoint::plain(role, scheme, host.host.clone())
     })
+}
+
+/// The hosts.toml that counts for images of a registry, or would if it were there; `None` where no directory of them is
+/// read.
+fn hosts_toml(
+    version: ContainerdVersion,
+    config: &ContainerdConfig,
+    dir: Option<&str>,
+    registry: &str,
+) -> Option<String> {
+    if let Some(dir) = dir {
+        return Some(format!("{dir}/hosts.toml"));
+    }
+    let path = config.effective_config_path(version);
+    let root = match engine::choose(version, config).engine {
+        Engine::Local => path.split(':').next().unwrap_or_default(),
+        // It takes the whole text for one directory, in which nobody writes anything.
+        Engine::Transfer if path.contains(':') => "",
+        Engine::Transfer => path,
+    };
+    (!root.is_empty()).then(|| format!("{}/{registry}/hosts.toml", root.trim_end_matches('/')))
+}
+
+/// Where a further authority for an endpoint belongs.
+fn trust_place(endpoint: &Endpoint, hosts_toml: Option<&str>) -> TrustPlace {
+    let Some(file) = hosts_toml else { return TrustPlace::System { runtime: "containerd".to_owned() } };
+    let is_mirror = endpoint.role == Role::Mirror;
+    let table = is_mirror.then(|| format!("[host.\"{}://{}\"]", endpoint.scheme.word(), endpoint.authority));
+    TrustPlace::HostsToml { file: file.to_owned(), table }
 }
 
 /// The contents of CA files, which have been found readable.

@@ -10,7 +10,7 @@ use crate::config::certs_directory::read_certs_directory;
 use crate::config::registries_conf::{RegistriesConf, ShortNameError, ShortNameMode, Source};
 use crate::evidence::Role;
 use crate::finding::Finding;
-use crate::plan::endpoint::Endpoint;
+use crate::plan::endpoint::{Endpoint, TrustPlace};
 use crate::reference::Reference;
 
 /// Where certificates for one registry are looked for; only the first directory counts.
@@ -57,6 +57,8 @@ pub(super) fn sources(node: &NodeConfig, image: &str, reference: &Reference) -> 
         let mut endpoint = endpoint(source, reference);
         endpoint.authorities = authorities(files, &certs.ca);
         endpoint.client_pairs = client_pairs(files, &certs.client_pairs);
+        let own = || format!("{}/{}", CERTS[0], source.reference.registry);
+        endpoint.trusted_by = Some(TrustPlace::Directory { path: certs.dir.clone().unwrap_or_else(own) });
         endpoint.set_in = certs.dir;
         endpoints.push(endpoint);
     }

@@ -7,7 +7,7 @@ use crate::case::NodeConfig;
 use crate::config::certs_directory::read_certs_directory;
 use crate::config::docker_daemon::DockerDaemon;
 use crate::evidence::Role;
-use crate::plan::endpoint::Endpoint;
+use crate::plan::endpoint::{Endpoint, TrustPlace};
 use crate::reference::Reference;
 
 /// The daemon's settings.
@@ -38,6 +38,7 @@ pub(super) fn sources(node: &NodeConfig, reference: &Reference) -> Sources {
             http_fallback: asked.skip_verify,
             authorities: authorities(files, &certs.ca),
             client_pairs: client_pairs(files, &certs.client_pairs),
+            trusted_by: Some(TrustPlace::Directory { path: format!("{CERTS}/{}", asked.authority) }),
             set_in: certs.dir,
             ..Endpoint::plain(role, asked.scheme, asked.authority)
         });
