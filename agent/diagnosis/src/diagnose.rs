@@ -1,8 +1,10 @@
 //! From evidence to one cause: the earliest broken link wins, and its consequences stay quiet. Pure and total.
 
+mod end;
 mod endpoint;
 mod identity;
 mod link;
+mod mirrors;
 mod reconcile;
 mod rows;
 
@@ -13,10 +15,11 @@ use sha2::{Digest, Sha256};
 use crate::case::Case;
 use crate::cause::{Code, Confidence, Severity};
 use crate::diagnosis::{Diagnosis, ExaminedBy, NodeReport, SCHEMA, Verdict};
-use crate::evidence::{EndpointEvidence, Evidence, Role};
+use crate::evidence::{EndpointEvidence, Evidence};
 use crate::finding::Finding;
 use crate::layer;
 use crate::plan::{Plan, Target};
+use end::End;
 use link::{Outcome, Seen};
 
 /// Names the cause that the evidence shows, and everything else worth knowing.
@@ -70,60 +73,67 @@ struct Judged {
     findings: Vec<Finding>,
     /// The endpoint that served the image.
     served: Option<usize>,
+    /// Why each endpoint that fails does so, whether or not the pull does.
+    failures: Vec<Finding>,
+}
+
+impl Judged {
+    fn failing(findings: Vec<Finding>) -> Self {
+        Self { verdict: Verdict::Failing, findings, served: None, failures: Vec::new() }
+    }
 }
 
 fn judge(case: &Case, plan: &Plan, evidence: &Evidence) -> Judged {
     let reference = match &plan.target {
         Target::Image(reference) => reference,
-        Target::Invalid { why } => {
-            let findings = vec![layer::reference::invalid(&case.image, why)];
-            return Judged { verdict: Verdict::Failing, findings, served: None };
-        }
+        Target::Invalid { why } => return Judged::failing(vec![layer::reference::invalid(&case.image, why)]),
     };
-    let unreadable = layer::credentials::unreadable(plan);
-    let outcomes: Vec<Outcome> = evidence
-        .endpoints
-        .iter()
-        .map(|e| endpoint::judge(Seen { plan, reference, evidence: e, clocks: &evidence.clocks }))
-        .collect();
-    let served = outcomes.iter().position(|o| matches!(o, Outcome::Serves));
+    let seen = |(index, of_one)| Seen {
+        plan,
+        reference,
+        endpoint: plan.endpoints.get(index),
+        evidence: of_one,
+        clocks: &evidence.clocks,
+    };
+    let outcomes: Vec<Outcome> = evidence.endpoints.iter().enumerate().map(|one| endpoint::judge(seen(one))).collect();
+    let end = end::of(plan, &outcomes);
+    let served = if let End::Served(index) = end { Some(index) } else { None };
     let mut findings = worth_knowing(plan, evidence, reference, served);
     findings.extend(plan.findings.iter().cloned());
-    if let Some(refusal) = &plan.refusal {
-        findings.push(refusal.clone());
-        return Judged { verdict: Verdict::Failing, findings, served };
-    }
-    if let Some(finding) = unreadable {
-        // The kubelet gives up on a pod whose secret it cannot read, whatever the registry would say.
+    let failures = outcomes.iter().filter_map(Outcome::failure).map(|failure| failure.finding.clone()).collect();
+    let judged = |verdict, findings| Judged { verdict, findings, served, failures };
+    // A configuration that fails every pull comes first; then the kubelet, which gives up on a pod whose secret it cannot
+    // read, whatever the registry would say.
+    let before = plan.refusal.clone().or_else(|| layer::credentials::unreadable(plan));
+    let no_room = || no_room(served.and_then(|index| evidence.endpoints.get(index))?, evidence);
+    if let Some(finding) = before.or_else(no_room) {
         findings.push(finding);
-        return Judged { verdict: Verdict::Failing, findings, served };
+        return judged(Verdict::Failing, findings);
     }
-    if let Some(finding) = served.and_then(|index| no_room(&evidence.endpoints[index], evidence)) {
-        findings.push(finding);
-        return Judged { verdict: Verdict::Failing, findings, served };
+    findings.extend(mirrors::worth_knowing(plan, reference, evidence, &outcomes, end));
+    match end {
+        End::Served(_) => {
+            let degraded = findings.iter().any(|f| f.severity == Severity::Warning);
+            judged(if degraded { Verdict::Degraded } else { Verdict::Pullable }, findings)
+        }
+        End::Open => {
+            findings.insert(0, undecided(evidence));
+            judged(Verdict::Inconclusive, findings)
+        }
+        End::Failed(_) => {
+            let broken = mirrors::cause(plan, reference, &outcomes, end).unwrap_or_else(|| undecided(evidence));
+            // What follows from the cause is no news beside it.
+            findings.retain(|f| {
+                !matches!(
+                    (broken.code, f.code),
+                    (Code::NodeClockWrong, Code::ClockSkew) | (Code::RateLimited, Code::RateLimitLow)
+                )
+            });
+            let verdict = if broken.code == Code::Unknown { Verdict::Inconclusive } else { Verdict::Failing };
+            findings.insert(0, in_doubt(broken, plan));
+            judged(verdict, findings)
+        }
     }
-    if let Some(index) = served {
-        findings.extend(mirror_warnings(&outcomes, evidence, index));
-        let degraded = findings.iter().any(|f| f.severity == Severity::Warning);
-        return Judged { verdict: if degraded { Verdict::Degraded } else { Verdict::Pullable }, findings, served };
-    }
-    let failures: Vec<&Finding> = outcomes.iter().filter_map(Outcome::failure).collect();
-    // The registry's own failure is the cause; the mirrors' are why it was asked.
-    let Some((last, others)) = failures.split_last() else {
-        findings.insert(0, undecided(evidence));
-        return Judged { verdict: Verdict::Inconclusive, findings, served };
-    };
-    // What follows from the cause is no news beside it.
-    findings.retain(|f| {
-        !matches!(
-            (last.code, f.code),
-            (Code::NodeClockWrong, Code::ClockSkew) | (Code::RateLimited, Code::RateLimitLow)
-        )
-    });
-    findings.insert(0, in_doubt((*last).clone(), plan));
-    findings.extend(others.iter().map(|f| mirror_unavailable(f)));
-    let verdict = if last.code == Code::Unknown { Verdict::Inconclusive } else { Verdict::Failing };
-    Judged { verdict, findings, served }
 }
 
 /// Why the node cannot take what an endpoint serves.
@@ -187,25 +197,6 @@ fn worth_knowing(
     let mut seen = std::collections::BTreeSet::new();
     findings.retain(|f| seen.insert((f.code, f.summary.clone())));
     findings
-}
-
-fn mirror_warnings(outcomes: &[Outcome], evidence: &Evidence, served: usize) -> Vec<Finding> {
-    let is_mirror = |index: usize| evidence.endpoints[index].hops.first().is_some_and(|h| h.role == Role::Mirror);
-    let failed = |index: usize| outcomes[index].failure().map(|failure| (index, failure));
-    (0..outcomes.len())
-        .filter_map(failed)
-        .map(|(index, failure)| {
-            // A cache that does not have the image yet, and an upstream behind a mirror that serves, are no trouble.
-            let harmless = !is_mirror(index) && index > served
-                || matches!(failure.code, Code::TagNotFound | Code::DigestNotFound | Code::RepositoryNotFound);
-            let severity = if harmless { Severity::Info } else { Severity::Warning };
-            mirror_unavailable(failure).severity(severity)
-        })
-        .collect()
-}
-
-fn mirror_unavailable(failure: &Finding) -> Finding {
-    Finding { code: Code::MirrorUnavailable, detail: None, severity: Severity::Warning, ..failure.clone() }
 }
 
 /// A short name for several words: the beginning of the SHA-256 of them.

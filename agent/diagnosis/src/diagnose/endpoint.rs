@@ -4,13 +4,13 @@ use crate::evidence::{Exchange, Question};
 use crate::layer;
 
 use super::identity;
-use super::link::{Outcome, Seen, failure, unreachable};
+use super::link::{Failure, Outcome, Point, Seen, failure, unreachable};
 
 /// The endpoint's outcome: the host, then who may ask, then the content, then every part of it.
 pub(super) fn judge(seen: Seen<'_>) -> Outcome {
     let Some(host) = seen.evidence.hops.first() else { return Outcome::Undecided };
-    if let Some(broken) = unreachable(host, seen.clocks) {
-        return Outcome::Fails(broken);
+    if let Some(finding) = unreachable(seen, host) {
+        return Outcome::Fails(Failure { finding, point: Point::Unreached });
     }
     match identity::judge(seen) {
         Outcome::Serves => {}
@@ -18,7 +18,7 @@ pub(super) fn judge(seen: Seen<'_>) -> Outcome {
     }
     let Some(image) = &seen.evidence.image else { return Outcome::Undecided };
     if let Some(unfit) = layer::registry::content(host, image, seen.plan, seen.reference) {
-        return Outcome::Fails(unfit);
+        return Outcome::Fails(Failure { finding: unfit, point: Point::Taken });
     }
     let parts =
         |x: &&Exchange| matches!(x.question, Question::PlatformManifest | Question::Config | Question::Blob { .. });
@@ -26,7 +26,7 @@ pub(super) fn judge(seen: Seen<'_>) -> Outcome {
     if asked.peek().is_none() {
         return Outcome::Undecided;
     }
-    match asked.find_map(|exchange| failure(seen, exchange)) {
+    match asked.find_map(|exchange| Some(Failure::at(exchange, failure(seen, exchange)?))) {
         Some(broken) => Outcome::Fails(broken),
         None => Outcome::Serves,
     }

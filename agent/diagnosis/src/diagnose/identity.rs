@@ -8,7 +8,7 @@ use crate::layer::reference::{announced_and_missing, not_found_in_context};
 use crate::layer::registry::Challenge;
 use crate::plan::{Credential, Offer};
 
-use super::link::{Outcome, Seen, failure};
+use super::link::{Failure, Outcome, Seen, failure};
 
 /// Whether anybody may have the manifest. With credentials at hand the runtime never asks as a stranger.
 pub(super) fn judge(seen: Seen<'_>) -> Outcome {
@@ -17,19 +17,22 @@ pub(super) fn judge(seen: Seen<'_>) -> Outcome {
     let mut failures = Vec::new();
     for identity in identities {
         match ask(seen, identity) {
-            Outcome::Fails(finding) => failures.push(finding),
+            Outcome::Fails(failure) => failures.push(failure),
             Outcome::Serves => return Outcome::Serves,
             Outcome::Undecided => {}
         }
     }
     // The login that got furthest tells most: what it was refused is nearer to the image than a wrong password.
-    let furthest = failures.into_iter().min_by_key(|finding| match finding.code {
+    let furthest = failures.into_iter().min_by_key(|failure| match failure.finding.code {
         Code::CredentialsRejected => 2,
         Code::AccessDenied | Code::CredentialsMissing => 1,
         _ => 0,
     });
     match furthest {
-        Some(finding) => Outcome::Fails(not_matching(with_stranger(finding, seen), seen.plan, seen.reference)),
+        Some(Failure { finding, point }) => {
+            let finding = not_matching(with_stranger(finding, seen), seen.plan, seen.reference);
+            Outcome::Fails(Failure { finding, point })
+        }
         None => Outcome::Undecided,
     }
 }
@@ -42,13 +45,16 @@ fn ask(seen: Seen<'_>, identity: Identity) -> Outcome {
         return Outcome::Undecided;
     }
     if let (Some(hop), Some(told)) = (seen.evidence.hops.get(last.hop), context(seen, last)) {
-        return Outcome::Fails(told.at(&hop.host));
+        return Outcome::Fails(Failure::at(last, told.at(&hop.host)));
     }
     match failure(seen, last) {
-        Some(finding) => Outcome::Fails(match nameless {
-            Some(credential) => without_user(finding, last, credential, seen.reference),
-            None => finding,
-        }),
+        Some(finding) => {
+            let finding = match nameless {
+                Some(credential) => without_user(finding, last, credential, seen.reference),
+                None => finding,
+            };
+            Outcome::Fails(Failure::at(last, finding))
+        }
         None if last.question == Question::Manifest && last.answer.is_success() => Outcome::Serves,
         None => Outcome::Undecided,
     }
@@ -65,10 +71,13 @@ fn nameless(seen: Seen<'_>, identity: Identity) -> Option<&Credential> {
 /// Whether a registry's wish for a login says nothing of it, because we did not send it: the examination says so under
 /// what was not checked.
 fn was_withheld(identity: Identity, last: &Exchange) -> bool {
-    let wish = |challenge: &Challenge| matches!(challenge, Challenge::Basic | Challenge::Bearer { .. });
-    identity != Identity::Anonymous
-        && !last.authorized
-        && last.answer.response().is_some_and(|r| r.status == 401 && r.challenges.iter().any(wish))
+    let wish = |challenge: &Challenge| match challenge {
+        // A stranger asks for a token too, and has nothing to answer the other with.
+        Challenge::Bearer { .. } => true,
+        Challenge::Basic => identity != Identity::Anonymous,
+        Challenge::Other { .. } => false,
+    };
+    !last.authorized && last.answer.response().is_some_and(|r| r.status == 401 && r.challenges.iter().any(wish))
 }
 
 fn context(seen: Seen<'_>, exchange: &Exchange) -> Option<Finding> {

@@ -79,7 +79,7 @@ fn failed(mut judged: Judged, runtime: &Runtime, message: &str) -> (Judged, Opti
     };
     let is_failing = judged.verdict == Verdict::Failing;
     match judged.findings.first_mut().filter(|finding| is_failing && finding.severity == Severity::Error) {
-        Some(ours) if allows(&told, ours) => {
+        Some(ours) if allows(&told, ours) || tells_of_another(&told, &judged.failures) => {
             // What rested on our own, shorter patience was seen to the end.
             let is_same = told.cause.as_ref().is_some_and(|cause| cause.code == ours.code);
             if is_same && ours.confidence == Confidence::Likely {
@@ -157,6 +157,19 @@ fn of_message(told: &Explained) -> Finding {
     }
     finding.remedy.clone_from(&told.remedy);
     finding
+}
+
+/// Whether the runtime's words are those of an endpoint whose failure we saw, though another one's is the cause: of
+/// several that fail containerd reports one, 1.x the first that is not a 404, 2.x the first of the worst kind
+/// (`core/remotes/docker/resolver.go` `Resolve`).
+fn tells_of_another(told: &Explained, failures: &[Finding]) -> bool {
+    let host = told.cause.as_ref().and_then(|cause| cause.host.as_deref());
+    // `not found` names the image and no endpoint.
+    let nameless = |code| matches!(code, Code::TagNotFound | Code::DigestNotFound | Code::RepositoryNotFound);
+    failures.iter().any(|failure| {
+        let is_there = host.is_none() || host == failure.host.as_deref() || nameless(failure.code);
+        is_there && allows(told, failure)
+    })
 }
 
 /// Whether the runtime's words are what it says when `ours` is the case. A text tells less than an examination sees: a

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be built fails these tests")]
 
 mod healthy;
+mod mirrors;
 mod order;
 mod runtime;
 mod total;
