@@ -1,6 +1,7 @@
 //! The order in which a plan is examined: what one probe finds and the next one needs is handed on here.
 //!
-//! Endpoints are examined at the same time, each by itself. Nothing is decided here but what to ask next.
+//! Endpoints are examined at the same time, each by itself; those at which the reference is not resolved wait for the
+//! digest that another one names. Nothing is decided here but what to ask next.
 
 mod ask;
 mod host;
@@ -9,6 +10,7 @@ mod login;
 mod missing;
 mod origin;
 mod other_way;
+mod rules;
 mod site;
 mod terms;
 mod token;
@@ -17,14 +19,16 @@ mod witness;
 
 use std::path::Path;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use jiff::Timestamp;
 use pullagent_diagnosis::evidence::{ClockSample, EndpointEvidence, Evidence};
 use pullagent_diagnosis::plan::Plan;
 use pullagent_diagnosis::runtime::{Runtime, Store};
 use tokio::time::Instant;
+use url::Url;
 
 use crate::limits::Limits;
+use rules::Rules;
 use site::Site;
 use terms::Terms;
 
@@ -62,10 +66,18 @@ pub async fn examine_from(plan: &Plan, limits: &Limits, here: &Standpoint<'_>) -
     let deadline = started + limits.total;
     let (endpoints, store) = match plan.reference() {
         Some(reference) => {
-            let endpoints = join_all(plan.endpoints.iter().map(|endpoint| {
-                examine_endpoint(Site::new(Terms { plan, reference, endpoint, limits, clock, deadline }))
-            }));
-            tokio::join!(endpoints, look_into_the_store(plan, here, deadline))
+            let rules: Vec<Rules> = plan.endpoints.iter().map(|endpoint| Rules::of(plan, endpoint)).collect();
+            let terms = plan.endpoints.iter().zip(&rules).map(|(endpoint, rules)| Terms {
+                plan,
+                reference,
+                endpoint,
+                rules,
+                limits,
+                clock,
+                deadline,
+            });
+            let sites: Vec<Site<'_>> = terms.map(Site::new).collect();
+            tokio::join!(examine_endpoints(sites), look_into_the_store(plan, here, deadline))
         }
         None => (Vec::new(), None),
     };
@@ -87,9 +99,44 @@ async fn look_into_the_store(plan: &Plan, here: &Standpoint<'_>, deadline: Insta
     Some(crate::cri::look(here.socket?, here.host_root, &plan.image, deadline).await)
 }
 
-async fn examine_endpoint(site: Site<'_>) -> (EndpointEvidence, Vec<ClockSample>) {
-    if let Some(manifest) = login::find_manifest(&site).await {
-        image::examine(&site, manifest).await;
+/// Examines the endpoints; then those at which the reference is not resolved are asked for the digest that the first of
+/// the others served, as containerd asks them for content (`core/remotes/docker/fetcher.go`).
+async fn examine_endpoints(sites: Vec<Site<'_>>) -> Vec<(EndpointEvidence, Vec<ClockSample>)> {
+    let (resolving, others): (Vec<_>, Vec<_>) = sites.iter().partition(|site| site.resolves());
+    let (_, bases) = join(
+        join_all(resolving.iter().map(|site| resolve(site))),
+        // They are reached in the meantime.
+        join_all(others.iter().map(|site| login::reachable_base(site))),
+    )
+    .await;
+    let digest = resolving.iter().find_map(|site| site.served());
+    let asked = others.into_iter().zip(bases).map(|(site, base)| ask_for_content(site, base, digest.clone()));
+    join_all(asked).await;
+    join_all(sites.into_iter().map(Site::finish)).await
+}
+
+async fn resolve(site: &Site<'_>) {
+    if let Some(base) = login::reachable_base(site).await {
+        ask_for_image(site, base).await;
     }
-    site.finish().await
+}
+
+async fn ask_for_content(site: &Site<'_>, base: Option<Url>, digest: Option<String>) {
+    match (base, digest) {
+        (None, _) => {}
+        (Some(base), Some(digest)) => {
+            site.ask_for(digest);
+            ask_for_image(site, base).await;
+        }
+        (Some(_), None) => site.not_checked(
+            format!("what {} has", site.terms.endpoint.authority),
+            "the runtime resolves no such reference there, and no other endpoint gave a digest to ask for",
+        ),
+    }
+}
+
+async fn ask_for_image(site: &Site<'_>, base: Url) {
+    if let Some(manifest) = login::find_manifest(site, base).await {
+        image::examine(site, manifest).await;
+    }
 }

@@ -5,6 +5,7 @@
 
 mod certificate;
 mod chain;
+mod client;
 mod first_bytes;
 mod name;
 mod verify;
@@ -32,6 +33,7 @@ use tokio_rustls::client::TlsStream;
 
 use self::certificate::Certificate;
 use self::chain::Authorities;
+pub use self::client::ClientKey;
 pub use self::first_bytes::FirstBytes;
 use self::verify::certificate_faults;
 use crate::limits::Limits;
@@ -51,6 +53,8 @@ pub struct TlsSettings {
     pub trust: Trust,
     /// Authorities for this host alone, in DER form: they are added to the system's.
     pub extra_roots: Arc<Vec<Vec<u8>>>,
+    /// Certificates that are shown to a server that asks for one: the first that it takes.
+    pub client_keys: Arc<Vec<ClientKey>>,
     /// Verification is off: everything is accepted, and still examined.
     pub skip_verify: bool,
     /// Offer HTTP/2 besides HTTP/1.1. Without it no protocol is offered, as towards a proxy.
@@ -104,7 +108,7 @@ fn connector(
         .map_err(|error| error.to_string())?
         .dangerous()
         .with_custom_certificate_verifier(Arc::clone(verifier) as Arc<dyn ServerCertVerifier>)
-        .with_no_client_auth();
+        .with_client_cert_resolver(Arc::new(client::Choice(Arc::clone(&settings.client_keys))));
     // Every handshake is to show its certificates.
     config.resumption = Resumption::disabled();
     if settings.alpn {

@@ -34,6 +34,8 @@ pub(super) struct Query<'q> {
     pub(super) role: Role,
     /// The value of `Authorization`; never sent to another host.
     pub(super) authorization: Option<&'q Secret<String>>,
+    /// A question for a token carries the endpoint's own headers; they too never go on to another host.
+    pub(super) with_headers: bool,
     pub(super) accept: Option<&'static str>,
     /// Asks for the first byte only.
     pub(super) first_byte: bool,
@@ -52,6 +54,7 @@ impl<'q> Query<'q> {
             url,
             role,
             authorization: None,
+            with_headers: false,
             accept: None,
             first_byte: false,
             form: None,
@@ -116,6 +119,10 @@ pub(super) async fn ask(site: &Site<'_>, mut query: Query<'_>) -> Told {
         // A login goes to the host that asked for it and to no other, however that one was reached.
         if Origin::of(&next) != first {
             query.authorization = None;
+            query.with_headers = false;
+            if query.form.take().is_some() {
+                query.method = Method::GET;
+            }
         }
         query.role =
             if matches!(query.question, Question::Blob { .. } | Question::Config) { Role::Blob } else { query.role };
@@ -133,7 +140,7 @@ async fn exchange(site: &Site<'_>, host: &Host, query: &Query<'_>) -> Result<Rep
     let mut second_try = false;
     loop {
         let mut client = host.client(site.terms.limits, query.deadline).await?;
-        let request = request(host, query, client.is_multiplexed())
+        let request = request(site, host, query, client.is_multiplexed())
             .map_err(|error| Answer::BadRedirect { why: pullagent_diagnosis::text::clean(&error.to_string(), 160) })?;
         let ask =
             Ask { request, max_body: if query.first_byte { 1 } else { query.max_body }, deadline: query.deadline };
@@ -159,7 +166,7 @@ async fn exchange(site: &Site<'_>, host: &Host, query: &Query<'_>) -> Result<Rep
     }
 }
 
-fn request(host: &Host, query: &Query<'_>, h2: bool) -> Result<Request<Full<Bytes>>, http::Error> {
+fn request(site: &Site<'_>, host: &Host, query: &Query<'_>, h2: bool) -> Result<Request<Full<Bytes>>, http::Error> {
     let url = &query.url;
     let path = match url.query() {
         Some(q) => format!("{}?{q}", url.path()),
@@ -171,6 +178,11 @@ fn request(host: &Host, query: &Query<'_>, h2: bool) -> Result<Request<Full<Byte
     let mut request = Request::builder().method(query.method.clone()).uri(uri).body(Full::new(body))?;
     let headers = request.headers_mut();
     headers.insert(USER_AGENT, AGENT);
+    if carries_headers(site, host, query) {
+        for (name, value) in &site.terms.rules.headers {
+            headers.append(name, value.clone());
+        }
+    }
     if !h2 && let Ok(value) = HeaderValue::from_str(&host.origin.authority) {
         headers.insert(HOST, value);
     }
@@ -186,6 +198,11 @@ fn request(host: &Host, query: &Query<'_>, h2: bool) -> Result<Request<Full<Byte
     insert_secret(headers, AUTHORIZATION, query.authorization);
     insert_secret(headers, PROXY_AUTHORIZATION, host.proxy_authorization().as_ref());
     Ok(request)
+}
+
+/// Whether a request carries the endpoint's own headers: to the endpoint each one does, except for a token.
+fn carries_headers(site: &Site<'_>, host: &Host, query: &Query<'_>) -> bool {
+    if query.question == Question::Token { query.with_headers } else { site.terms.is_endpoint(&host.origin) }
 }
 
 fn insert_secret(headers: &mut HeaderMap, name: http::HeaderName, value: Option<&Secret<String>>) {

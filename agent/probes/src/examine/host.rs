@@ -8,7 +8,7 @@ use pullagent_diagnosis::config::proxy_env::{ProxyUrl, Route};
 use pullagent_diagnosis::evidence::{Hop, Role};
 use pullagent_diagnosis::layer::proxy::{ProxyEvidence, ProxyOutcome};
 use pullagent_diagnosis::layer::registry::Answer;
-use pullagent_diagnosis::layer::tls::TlsOutcome;
+use pullagent_diagnosis::layer::tls::{TlsEvidence, TlsOutcome};
 use pullagent_diagnosis::layer::transport::{ConnectOutcome, StreamFailure};
 use pullagent_diagnosis::secret::Secret;
 use tokio::net::TcpStream;
@@ -69,6 +69,7 @@ pub(super) struct Host {
     pub(super) hop: usize,
     pub(super) origin: Origin,
     way: Option<(SocketAddr, Way)>,
+    overlooked: bool,
     idle: Mutex<Vec<Client>>,
 }
 
@@ -84,7 +85,7 @@ impl Host {
         let route = terms.plan.network.proxy.route(origin.scheme.word(), origin.host(), Some(origin.port()));
         let mut hop = Hop { route: route.to_string(), ..Hop::new(role, &origin.authority, url) };
         let mut underway = Underway::default();
-        let mut host = Self { hop: 0, origin, way: None, idle: Mutex::default() };
+        let mut host = Self { hop: 0, origin, way: None, overlooked: false, idle: Mutex::default() };
         let proxy = match &route {
             Route::Direct { .. } => None,
             Route::Proxy { url, .. } | Route::CgiRefused { url, .. } => Some(url.clone()),
@@ -107,6 +108,7 @@ impl Host {
             let mut said = Said::default();
             let reached = way.speak(stream, &host.origin, terms.limits, until, &mut said).await;
             (hop.proxy, hop.tls) = (said.proxy, said.tls);
+            host.overlooked = hop.tls.as_ref().is_some_and(TlsEvidence::is_overlooked);
             if let Some(opened) = reached {
                 // Where HTTP did not begin, the first question opens another one and writes down how that ends.
                 host.idle = Mutex::new(opened.into_iter().collect());
@@ -127,6 +129,11 @@ impl Host {
     /// Whether it was reached.
     pub(super) fn is_reached(&self) -> bool {
         self.way.is_some()
+    }
+
+    /// Whether its certificate would be refused if it were verified: no secret is sent there.
+    pub(super) fn is_overlooked(&self) -> bool {
+        self.overlooked
     }
 
     /// Whether requests name the whole URL: over plain HTTP through a proxy they do.

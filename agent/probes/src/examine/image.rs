@@ -25,14 +25,7 @@ const AT_ONCE: usize = 3;
 
 /// Reads the manifest and asks for its parts.
 pub(super) async fn examine(site: &Site<'_>, found: Found) {
-    let reference = site.terms.reference;
-    let wanted = found
-        .digest
-        .as_deref()
-        .or(reference.digest.as_deref())
-        .or(reference.tag.as_deref())
-        .unwrap_or("latest")
-        .to_owned();
+    let wanted = found.digest.clone().unwrap_or_else(|| site.wanted().to_owned());
     let Some((manifest, media_type, digest)) = fetch_manifest(site, &found, Question::Manifest, &wanted).await else {
         return;
     };

@@ -2,6 +2,8 @@
 //!
 //! The sequence is that of containerd's `core/remotes/docker/authorizer.go` and `auth/fetch.go`.
 
+use std::sync::Arc;
+
 use http::Method;
 use pullagent_diagnosis::authority::Scheme;
 use pullagent_diagnosis::evidence::{Identity, Question};
@@ -11,6 +13,7 @@ use pullagent_diagnosis::secret::Secret;
 use url::Url;
 
 use super::ask::{Query, Told, ask, shown};
+use super::host::Host;
 use super::missing;
 use super::origin::Origin;
 use super::site::Site;
@@ -29,9 +32,9 @@ pub(super) struct Found {
     pub(super) base: Url,
 }
 
-/// Asks for the manifest as each identity until one may have it. What was said is in the site's ledger.
-pub(super) async fn find_manifest(site: &Site<'_>) -> Option<Found> {
-    let base = reachable_base(site).await?;
+/// Asks for the manifest as each identity until one may have it. What was said is in the site's ledger. `base` is where
+/// the endpoint's URLs begin.
+pub(super) async fn find_manifest(site: &Site<'_>, base: Url) -> Option<Found> {
     let mut logins: Vec<Identity> = site.terms.plan.logins().map(|(index, _)| Identity::Credential(index)).collect();
     if logins.len() > MAX_LOGINS {
         site.not_checked(
@@ -74,7 +77,7 @@ async fn try_identity(
 ) -> Tried {
     let mut authorization = None;
     if let Some(known) = challenges.clone() {
-        authorization = match authorize(site, &known, identity).await {
+        authorization = match authorize(site, base, &known, identity).await {
             Ok(authorization) => authorization,
             Err(()) => return Tried::Refused,
         };
@@ -90,7 +93,7 @@ async fn try_identity(
             return Tried::Refused;
         }
         record(site, identity, told);
-        authorization = match authorize(site, &asked, identity).await {
+        authorization = match authorize(site, base, &asked, identity).await {
             Ok(authorization) => authorization,
             Err(()) => return Tried::Refused,
         };
@@ -106,7 +109,8 @@ async fn try_identity(
     let refused = match status {
         Some(400..=499) if status != Some(429) => {
             let response = record_refusal(site, base, identity, authorization.as_ref(), told).await;
-            if response.as_ref().is_some_and(|r| r.status == 404) {
+            // A tag that is not resolved here is not looked for either.
+            if site.resolves() && response.as_ref().is_some_and(|r| r.status == 404) {
                 missing::examine(site, base, identity, authorization.as_ref(), response.as_ref()).await;
             }
             matches!(response, Some(Response { status: 401 | 403, .. }))
@@ -129,9 +133,7 @@ async fn manifest(site: &Site<'_>, base: &Url, authorization: Option<&Secret<Str
 }
 
 fn manifest_query<'q>(site: &Site<'_>, base: &Url, method: Method) -> Query<'q> {
-    let reference = site.terms.reference;
-    let wanted = reference.digest.as_deref().or(reference.tag.as_deref()).unwrap_or("latest");
-    let url = site.terms.in_repository(base, &format!("manifests/{wanted}"));
+    let url = site.terms.in_repository(base, &format!("manifests/{}", site.wanted()));
     let mut query = Query::get(Question::Manifest, url, site.terms.endpoint.role, site.terms.deadline);
     query.method = method;
     query.accept = Some(ACCEPT);
@@ -162,6 +164,7 @@ fn record(site: &Site<'_>, identity: Identity, told: Told) {
 /// service refused, which is written down.
 async fn authorize(
     site: &Site<'_>,
+    base: &Url,
     challenges: &[Challenge],
     identity: Identity,
 ) -> Result<Option<Secret<String>>, ()> {
@@ -177,32 +180,60 @@ async fn authorize(
         }
     }
     let takes_basic = challenges.contains(&Challenge::Basic);
+    if takes_basic && login.is_some() && host_of(site, base).await.is_some_and(|host| host.is_overlooked()) {
+        site.not_checked(
+            format!("the login at {}", site.terms.endpoint.authority),
+            "the certificate there is not verified, and would be refused: not sent",
+        );
+        return Err(());
+    }
     Ok(login.filter(|_| takes_basic).map(|(user, password)| basic(&user, &password)))
 }
 
 /// Where the endpoint's URLs begin, once it was reached; `None` when it was not.
 ///
 /// An endpoint that may fall back is asked in plain HTTP when its peer does not speak TLS.
-async fn reachable_base(site: &Site<'_>) -> Option<Url> {
+pub(super) async fn reachable_base(site: &Site<'_>) -> Option<Url> {
     let endpoint = site.terms.endpoint;
-    let (base, origin, reached) = reach(site, endpoint.scheme).await?;
-    if reached {
-        return Some(base);
+    if !site.terms.rules.unusable.is_empty() {
+        // It would answer us otherwise than it answers the runtime.
+        for unusable in &site.terms.rules.unusable {
+            site.not_checked(&unusable.what, &unusable.why);
+        }
+        return None;
     }
-    if endpoint.http_fallback && site.fall_back_to_http(&origin).await {
-        let (base, _, reached) = reach(site, Scheme::Http).await?;
-        return reached.then_some(base);
+    let (base, origin, host) = reach(site, endpoint.scheme).await?;
+    let (base, host) = if host.is_reached() {
+        (base, host)
+    } else if endpoint.http_fallback && site.fall_back_to_http(&origin).await {
+        let (base, _, host) = reach(site, Scheme::Http).await?;
+        (base, host)
+    } else {
+        return None;
+    };
+    if host.is_overlooked() && !site.terms.rules.headers.is_empty() {
+        site.not_checked(
+            format!("what {} has", host.origin.authority),
+            "its certificate is not verified and would be refused, so its headers, which may hold a login, are not sent",
+        );
+        return None;
     }
-    None
+    host.is_reached().then_some(base)
 }
 
-/// Where the endpoint's URLs begin under a scheme, and whether its host was reached there.
-async fn reach(site: &Site<'_>, scheme: Scheme) -> Option<(Url, Origin, bool)> {
+/// Where the endpoint's URLs begin under a scheme, and its host there.
+async fn reach(site: &Site<'_>, scheme: Scheme) -> Option<(Url, Origin, Arc<Host>)> {
     let endpoint = site.terms.endpoint;
     let base = Url::parse(&format!("{}://{}/", scheme.word(), endpoint.authority)).ok()?;
     let origin = Origin::of(&base)?;
-    let host = site.host(&origin, endpoint.role, &shown(&site.terms.in_repository(&base, ""))).await;
-    Some((base, origin, host.is_reached()))
+    let host = host_of(site, &base).await?;
+    Some((base, origin, host))
+}
+
+/// The endpoint's own host, under the scheme of `base`.
+async fn host_of(site: &Site<'_>, base: &Url) -> Option<Arc<Host>> {
+    let shown = shown(&site.terms.in_repository(base, ""));
+    Some(site.host(&Origin::of(base)?, site.terms.endpoint.role, &shown).await)
 }
 
 /// Whether a text has the form of a digest that can stand in a URL.

@@ -34,8 +34,7 @@ pub(super) async fn examine(
 
 /// Whether the host speaks the distribution API, by its answer to `/v2/`.
 async fn ping(site: &Site<'_>, base: &Url, identity: Identity) -> bool {
-    let mut url = base.clone();
-    url.set_path(&format!("{}/", site.terms.endpoint.base_path));
+    let url = site.terms.below(base, "");
     let told = ask(site, Query::get(Question::Ping, url, site.terms.endpoint.role, site.terms.deadline)).await;
     let speaks =
         told.answer.response().is_some_and(|r| r.speaks_distribution || matches!(r.status, 200 | 401) && !r.html);
@@ -68,10 +67,11 @@ async fn list_tags(site: &Site<'_>, base: &Url, identity: Identity, authorizatio
         }
         let Some(listed) = listed else { break };
         tags.extend(listed);
-        let Some(next) = next else {
+        let Some(mut next) = next else {
             evidence.complete = true;
             break;
         };
+        site.terms.in_namespace(&mut next);
         url = next;
     }
     evidence.read = tags.len();

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use pullagent_diagnosis::authority::split_authority;
 use pullagent_diagnosis::case::NotChecked;
@@ -26,6 +26,8 @@ const HTTP_PORT: u16 = 80;
 /// Everything that the examination of one endpoint shares.
 pub(super) struct Site<'a> {
     pub(super) terms: Terms<'a>,
+    /// The digest that is asked for where the reference is not resolved.
+    digest: OnceLock<String>,
     hosts: tokio::sync::Mutex<HashMap<Origin, Arc<Host>>>,
     ledger: Mutex<Ledger>,
 }
@@ -41,11 +43,36 @@ struct Ledger {
 
 impl<'a> Site<'a> {
     pub(super) fn new(terms: Terms<'a>) -> Self {
-        Self { terms, hosts: tokio::sync::Mutex::default(), ledger: Mutex::default() }
+        Self { terms, digest: OnceLock::new(), hosts: tokio::sync::Mutex::default(), ledger: Mutex::default() }
     }
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the reference is resolved here, and not content asked for alone.
+    pub(super) fn resolves(&self) -> bool {
+        self.terms.endpoint.resolves
+    }
+
+    /// From here on this digest is asked for in the place of the reference's tag.
+    pub(super) fn ask_for(&self, digest: String) {
+        // It is set once.
+        let _ = self.digest.set(digest);
+    }
+
+    /// The tag or digest that is asked for.
+    pub(super) fn wanted(&self) -> &str {
+        let reference = self.terms.reference;
+        let named = || reference.digest.as_deref().or(reference.tag.as_deref()).unwrap_or("latest");
+        self.digest.get().map_or_else(named, String::as_str)
+    }
+
+    /// The digest of the manifest that was served here, if it is one of an image.
+    pub(super) fn served(&self) -> Option<String> {
+        let ledger = self.ledger();
+        let image = ledger.evidence.image.as_ref()?;
+        matches!(image.manifest, Manifest::Index { .. } | Manifest::Image { .. }).then(|| image.digest.clone())
     }
 
     /// The host at an origin, reached if this is the first question to it. `url` is shown with its hop.

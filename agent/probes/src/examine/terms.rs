@@ -6,6 +6,8 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::Clock;
+use super::origin::Origin;
+use super::rules::Rules;
 use crate::limits::Limits;
 
 /// What everything that is asked at one endpoint goes by.
@@ -14,6 +16,8 @@ pub(super) struct Terms<'a> {
     pub(super) plan: &'a Plan,
     pub(super) reference: &'a Reference,
     pub(super) endpoint: &'a Endpoint,
+    /// The endpoint's own rules, made ready.
+    pub(super) rules: &'a Rules,
     pub(super) limits: &'a Limits,
     pub(super) clock: Clock<'a>,
     /// When the examination ends in any case.
@@ -23,8 +27,33 @@ pub(super) struct Terms<'a> {
 impl Terms<'_> {
     /// A URL below the repository. `base` is where the endpoint's URLs begin.
     pub(super) fn in_repository(&self, base: &Url, rest: &str) -> Url {
+        self.below(base, &format!("{}/{rest}", self.repository()))
+    }
+
+    /// A URL below the endpoint's path, with the namespace that a mirror needs to know whose image is meant.
+    pub(super) fn below(&self, base: &Url, rest: &str) -> Url {
         let mut url = base.clone();
-        url.set_path(&format!("{}/{}/{rest}", self.endpoint.base_path, self.reference.repository));
+        url.set_path(&format!("{}/{rest}", self.endpoint.base_path));
+        self.in_namespace(&mut url);
         url
+    }
+
+    /// Adds the namespace to a URL of the endpoint that lacks it.
+    pub(super) fn in_namespace(&self, url: &mut Url) {
+        if let Some(namespace) = &self.endpoint.namespace
+            && !url.query_pairs().any(|(key, _)| key == "ns")
+        {
+            url.query_pairs_mut().append_pair("ns", namespace);
+        }
+    }
+
+    /// The repository by its name at the endpoint.
+    pub(super) fn repository(&self) -> &str {
+        self.endpoint.repository(self.reference)
+    }
+
+    /// Whether an origin is the endpoint itself, under either scheme.
+    pub(super) fn is_endpoint(&self, origin: &Origin) -> bool {
+        origin.host().eq_ignore_ascii_case(self.endpoint.host()) && origin.port() == self.endpoint.port(origin.scheme)
     }
 }

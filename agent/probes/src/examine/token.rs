@@ -11,6 +11,7 @@ use pullagent_diagnosis::secret::Secret;
 use url::Url;
 
 use super::ask::{Query, Told, ask};
+use super::origin::Origin;
 use super::site::Site;
 
 /// Bytes of a token service's answer.
@@ -31,7 +32,7 @@ pub(super) async fn bearer(
     identity: Identity,
     login: Option<&(String, Secret<String>)>,
 ) -> Result<Secret<String>, ()> {
-    let default_scope = format!("repository:{}:pull", site.terms.reference.repository);
+    let default_scope = format!("repository:{}:pull", site.terms.repository());
     let scope = if scope.is_empty() { &default_scope } else { scope };
     let Some(url) = Url::parse(realm).ok().filter(|u| matches!(u.scheme(), "http" | "https") && u.host().is_some())
     else {
@@ -39,18 +40,19 @@ pub(super) async fn bearer(
         site.record(0, Question::Token, identity, false, Answer::BadRedirect { why }, 0);
         return Err(());
     };
+    let secret = match (login, carries_headers(site)) {
+        (Some(_), _) => Some("the login"),
+        (None, true) => Some("what a header says"),
+        (None, false) => None,
+    };
+    if let Some(secret) = secret
+        && let Some((why, how)) = unsafe_place(site, &url).await
+    {
+        let why = format!("{why}: {secret} was not sent{how}");
+        site.not_checked(format!("{secret} at {}", super::ask::shown(&url)), why);
+        return Err(());
+    }
     let told = match login {
-        Some(_)
-            if url.scheme() == "http"
-                && site.terms.endpoint.scheme == Scheme::Https
-                && !site.terms.endpoint.http_fallback =>
-        {
-            site.not_checked(
-                format!("the login at {}", super::ask::shown(&url)),
-                "the registry is reached over TLS and its token service is not: the login was not sent in plain text",
-            );
-            return Err(());
-        }
         // containerd falls back to GET where the service does not take a POST (`auth/fetch.go`, `fetchToken`).
         Some((user, password)) if !user.is_empty() => {
             match post_token(site, &url, service, scope, user, password).await {
@@ -73,6 +75,21 @@ pub(super) async fn bearer(
     token.map(|t| Secret::from(format!("Bearer {}", t.expose()))).ok_or(())
 }
 
+/// Whether a question for a token carries the endpoint's own headers.
+fn carries_headers(site: &Site<'_>) -> bool {
+    site.terms.rules.headers_for_tokens && !site.terms.rules.headers.is_empty()
+}
+
+/// Why a token service is no place for a secret, and how it would have gone there.
+async fn unsafe_place(site: &Site<'_>, url: &Url) -> Option<(&'static str, &'static str)> {
+    let endpoint = site.terms.endpoint;
+    if url.scheme() == "http" && endpoint.scheme == Scheme::Https && !endpoint.http_fallback {
+        return Some(("the registry is reached over TLS and its token service is not", " in plain text"));
+    }
+    let host = site.host(&Origin::of(url)?, Role::Token, &super::ask::shown(url)).await;
+    host.is_overlooked().then_some(("its certificate is not verified and would be refused", ""))
+}
+
 async fn post_token(
     site: &Site<'_>,
     url: &Url,
@@ -91,6 +108,7 @@ async fn post_token(
         .finish();
     let mut query = Query::get(Question::Token, url.clone(), Role::Token, site.terms.deadline);
     query.method = Method::POST;
+    query.with_headers = carries_headers(site);
     query.form = Some(Secret::from(form));
     query.max_body = MAX_TOKEN;
     ask(site, query).await
@@ -114,6 +132,7 @@ async fn get_token(
     let authorization = login.map(|(user, password)| basic(user, password));
     let mut query =
         Query::get(Question::Token, url, Role::Token, site.terms.deadline).authorized_by(authorization.as_ref());
+    query.with_headers = carries_headers(site);
     query.max_body = MAX_TOKEN;
     ask(site, query).await
 }

@@ -1,5 +1,7 @@
 //! From an open TCP connection to an HTTP connection: the proxy's TLS, the tunnel, the host's TLS. Dials nothing.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use pullagent_diagnosis::authority::Scheme;
 use pullagent_diagnosis::config::proxy_env::{ProxyProtocol, ProxyUrl};
@@ -141,14 +143,18 @@ impl Way {
     }
 }
 
-/// How the certificate of an origin is verified; `None` over plain HTTP. The endpoint's own rules are for it alone.
+/// How the certificate of an origin is verified; `None` over plain HTTP.
+///
+/// The endpoint's authorities count wherever a pull from it leads, for the runtimes talk to its token service and its
+/// storage by the same settings (containerd `core/remotes/docker/config/hosts.go`, one client for each host entry). To
+/// spare verification, and to show who asks, is for the endpoint alone.
 fn tls_settings(terms: &Terms<'_>, origin: &Origin) -> Option<TlsSettings> {
-    let is_endpoint = origin.host().eq_ignore_ascii_case(terms.endpoint.host())
-        && origin.port() == terms.endpoint.port(origin.scheme);
+    let is_endpoint = terms.is_endpoint(origin);
     (origin.scheme == Scheme::Https).then(|| TlsSettings {
         trust: terms.plan.network.trust.clone(),
+        extra_roots: Arc::clone(&terms.rules.roots),
+        client_keys: if is_endpoint { Arc::clone(&terms.rules.client_keys) } else { Arc::default() },
         skip_verify: is_endpoint && terms.endpoint.skip_verify,
         alpn: true,
-        ..TlsSettings::default()
     })
 }
