@@ -4,6 +4,7 @@
 mod command;
 mod docker_registry;
 mod logins;
+mod mirrors;
 mod proxies;
 mod pullagent;
 mod scenarios;

@@ -16,29 +16,27 @@ use pullagent_diagnosis::config::hosts_file::parse_hosts;
 use pullagent_diagnosis::diagnose::diagnose;
 use pullagent_diagnosis::diagnosis::Diagnosis;
 use pullagent_diagnosis::evidence::Evidence;
+use pullagent_diagnosis::finding::Finding;
 use pullagent_diagnosis::plan::{Plan, plan};
+use pullagent_diagnosis::runtime::{Runtime, RuntimeAnswer, RuntimeProcess, RuntimeVersion};
+use pullagent_probes::files::read_all;
 use pullagent_probes::node::{Environment, read_node};
 use pullagent_probes::{Limits, Standpoint, examine_from};
 use pullagent_testkit::world::{Login, Password, World};
 
 /// Codes, and details of codes, that no network and no registry on loopback can show, and why.
 const SHOWN_ELSEWHERE: &[(&str, &str)] = &[
-    ("shortName", "decided by CRI-O's short-name rules, which are read with its registries.conf"),
     ("NotPresentNeverPull", "told by the kubelet alone; comes with the message classifier"),
     ("PresentButNotAllowed", "told by the kubelet alone; comes with the message classifier"),
     ("SecretNotFound", "seen in the cluster's API only; comes with `why`"),
     ("CredentialProviderFailed", "needs the kubelet's plugins; comes with them"),
     ("KubeletThrottled", "told by the kubelet alone; comes with the message classifier"),
     ("headers", "told by runtimes alone: to us an open connection without an answer is PullStalled"),
-    ("interception", "needs to know which names are public; a private authority is what can be seen"),
     ("local", "told by the runtime of its own store; comes with the message classifier"),
     ("RuntimeUnavailable", "needs a runtime's socket; comes with the CRI probe"),
-    ("RuntimeConfigInvalid", "needs the runtime's files; comes with the reader of hosts.toml"),
     ("DiskFull", "told by the runtime alone; comes with the message classifier"),
     ("UnpackFailed", "told by the runtime alone; comes with the message classifier"),
-    ("PolicyRejected", "told by the runtime alone; comes with the message classifier"),
     ("signature", "a detail of PolicyRejected"),
-    ("blocked", "a detail of PolicyRejected"),
     ("admission", "a detail of PolicyRejected"),
 ];
 
@@ -87,10 +85,24 @@ fn posed(world: &World, root: &Path) -> (Case, NodeConfig) {
             GivenCredential::DockerConfig { source: "test".into(), text: text.clone().into() }
         }
     });
-    (
-        Case { image: world.image().to_owned(), platform: None, credentials: credentials.collect(), anonymous: false },
-        node,
-    )
+    let case =
+        Case { image: world.image().to_owned(), platform: None, credentials: credentials.collect(), anonymous: false };
+    node.runtime = runtime(world);
+    // What a plan needs is known once it was tried.
+    read_all(&mut node, root, |node| &mut node.files, |node| drop(plan(&case, node)));
+    (case, node)
+}
+
+/// The runtime that a scenario names: it told its version, and its process was not seen.
+fn runtime(world: &World) -> Option<Runtime> {
+    let (name, version) = world.scenario().runtime.as_ref()?.split_once(' ').expect("a name and a version");
+    Some(Runtime {
+        endpoint: format!("unix:///run/{name}/{name}.sock"),
+        named_by: None,
+        answer: RuntimeAnswer::Version(RuntimeVersion { name: name.to_owned(), version: version.to_owned() }),
+        process: RuntimeProcess::NotSeen { why: "there is none".to_owned() },
+        config_file: world.scenario().config.clone(),
+    })
 }
 
 pub(super) async fn examined(world: &World) -> (Case, Plan, Evidence) {
@@ -123,7 +135,11 @@ fn differences(world: &World, found: &Diagnosis) -> Vec<String> {
     if expect.confidence.is_some() {
         compare("confidence", expect.confidence.as_deref(), found.cause.as_ref().map(|c| c.confidence.to_string()));
     }
-    let codes: Vec<String> = found.findings.iter().map(|f| f.code.to_string()).collect();
+    let forms = |f: &Finding| {
+        let detail = f.detail.as_ref().map(|detail| format!("{}/{detail}", f.code));
+        [f.code.to_string(), format!("{}:{}", f.code, f.severity)].into_iter().chain(detail)
+    };
+    let codes: Vec<String> = found.findings.iter().flat_map(forms).collect();
     wrong.extend(
         expect.findings.iter().filter(|c| !codes.contains(c)).map(|c| format!("no finding {c} among {codes:?}")),
     );

@@ -70,6 +70,10 @@ pub struct Scenario {
     /// The runtime's environment (`HTTPS_PROXY`, …).
     #[serde(default)]
     pub env: BTreeMap<String, String>,
+    /// The node's runtime as its CRI names it, such as `containerd 2.1.5`; none answers if absent.
+    pub runtime: Option<String>,
+    /// The configuration file that the runtime was started with, if it was given one.
+    pub config: Option<String>,
     /// Files of the node, by path below its root.
     #[serde(default)]
     pub files: BTreeMap<String, String>,
@@ -307,10 +311,10 @@ pub struct Expect {
     pub host: Option<String>,
     /// The cause's confidence.
     pub confidence: Option<String>,
-    /// Codes that must be among the findings.
+    /// What must be among the findings, each a code, or `Code/detail`, or `Code:severity`.
     #[serde(default)]
     pub findings: Vec<String>,
-    /// Codes that must not be among them.
+    /// What must not be among them, in the same form.
     #[serde(default)]
     pub absent_findings: Vec<String>,
     /// What the text report must contain.
