@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::files::Files;
 use crate::config::hosts_file::Hosts;
+use crate::config::process_env::ProcessEnv;
 use crate::config::proxy_env::ProxyEnv;
 use crate::config::resolv_conf::Resolver;
 use crate::config::trust::Trust;
@@ -68,12 +69,35 @@ pub struct NodeConfig {
     /// The files that the runtime's configuration consists of. Not part of a saved report.
     #[serde(skip)]
     pub files: Files,
+    /// The environment that counts. Not part of a saved report: it may hold passwords.
+    #[serde(skip)]
+    pub environment: ProcessEnv,
+    /// The kubelet's process; `None` where nobody looked for it. Not part of a saved report.
+    #[serde(skip)]
+    pub kubelet: Option<Kubelet>,
     /// Places from which the kubelet would offer credentials that this examination does not read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unread_credentials: Vec<String>,
     /// What could not be seen of the node, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_checked: Vec<NotChecked>,
+}
+
+/// The node's kubelet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kubelet {
+    /// Its process, found beyond doubt.
+    Running {
+        /// Its id, as the node numbers processes.
+        pid: i32,
+        /// Its command line.
+        arguments: Vec<String>,
+    },
+    /// It was not found, or may be another's.
+    NotSeen {
+        /// Why.
+        why: String,
+    },
 }
 
 /// How this node reaches others: which way, by which names, and whom it trusts there.

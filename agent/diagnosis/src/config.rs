@@ -9,6 +9,7 @@ pub mod go_duration;
 pub mod go_url;
 pub mod hosts_file;
 pub mod pem;
+pub mod process_env;
 pub mod proxy_env;
 pub mod registries_conf;
 pub mod resolv_conf;

@@ -8,11 +8,13 @@ pub mod cause;
 pub mod config;
 pub mod diagnose;
 pub mod diagnosis;
+pub mod drift;
 pub mod evidence;
 pub mod finding;
 pub mod identity;
 pub mod keyring;
 pub mod layer;
+
 pub mod manifest;
 pub mod message;
 pub mod not_checked;

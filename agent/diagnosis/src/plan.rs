@@ -2,12 +2,13 @@
 
 mod credentials;
 mod endpoint;
-mod sources;
+pub(crate) mod sources;
 
 use serde::{Deserialize, Serialize};
 
 use crate::authority::split_authority;
 use crate::case::{Case, Network, Node, NodeConfig, NotChecked};
+use crate::drift::drift;
 use crate::finding::Finding;
 use crate::platform::Platform;
 use crate::reference::Reference;
@@ -84,6 +85,7 @@ pub fn plan(case: &Case, node: &NodeConfig) -> Plan {
     };
     // The credentials are the kubelet's, and it knows nothing of the runtime's short names.
     let target = sources.reference.map_or(target, Target::Image);
+    let drift = drift(node);
     let unread_credentials = if case.anonymous { Vec::new() } else { node.unread_credentials.clone() };
     Plan {
         node: node.node.clone(),
@@ -92,12 +94,12 @@ pub fn plan(case: &Case, node: &NodeConfig) -> Plan {
         platform: case.platform.clone().unwrap_or_else(|| node.node.platform.clone()),
         endpoints: sources.endpoints,
         refusal: sources.refusal,
-        findings: sources.findings,
+        findings: sources.findings.into_iter().chain(drift.findings).collect(),
         credentials,
         network: node.network.clone(),
         runtime: node.runtime.clone(),
         unread_credentials,
-        not_checked: node.not_checked.clone(),
+        not_checked: node.not_checked.iter().cloned().chain(drift.not_checked).collect(),
     }
 }
 

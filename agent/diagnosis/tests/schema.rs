@@ -31,6 +31,8 @@ fn full() -> Diagnosis {
     let node = NodeConfig {
         runtime: None,
         files: pullagent_diagnosis::config::files::Files::default(),
+        environment: pullagent_diagnosis::config::process_env::ProcessEnv::default(),
+        kubelet: None,
         node: Node { name: "n".into(), platform: platform.clone(), has_ipv4: true, has_ipv6: true },
         network: Network {
             proxy: proxy_env::ProxyEnv::default(),

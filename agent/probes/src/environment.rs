@@ -1,5 +1,6 @@
 //! The environment of a process, as far as it decides how images are pulled. Values are secrets: proxies hold passwords.
 
+use pullagent_diagnosis::config::process_env::ProcessEnv;
 use pullagent_diagnosis::config::proxy_env::ProxyEnv;
 use pullagent_diagnosis::secret::Secret;
 
@@ -18,7 +19,7 @@ const VARIABLES: [&str; 9] = [
 ];
 
 /// Proxies, in whatever case: a spelling that Go does not read is worth knowing.
-const PROXIES: [&str; 3] = ["HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"];
+const PROXIES: [&str; 4] = ["HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "ALL_PROXY"];
 
 /// The environment of a process. Debug shows names only.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +39,11 @@ impl Environment {
     /// The value of a variable; of a name that occurs twice the first counts, as in Go's `syscall` package.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.variables.iter().find(|(key, _)| key == name).map(|(_, value)| value.expose().as_str())
+    }
+
+    /// All of it as a value. `is_runtimes` says whose it is.
+    pub fn as_value(&self, is_runtimes: bool) -> ProcessEnv {
+        ProcessEnv::new(is_runtimes, self.variables.iter().cloned())
     }
 
     /// The proxies it names.

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use jiff::Timestamp;
 use pullagent_diagnosis::config::files::Files;
 
 use crate::host_root::{below, read_bounded};
@@ -28,13 +29,20 @@ pub fn read_all<T>(files: &mut T, host_root: &Path, snapshot: fn(&mut T) -> &mut
 
 fn read_into(files: &mut Files, host_root: &Path, path: &str) {
     let read = below(host_root, Path::new(path)).and_then(|found| {
-        if found.symlink_metadata()?.is_dir() {
+        let metadata = found.symlink_metadata()?;
+        if metadata.is_dir() {
             return names(&found).map(Content::Directory);
         }
-        read_bounded(&found, Files::LARGEST_FILE as u64).map(Content::File)
+        let modified = metadata.modified().ok().and_then(|time| Timestamp::try_from(time).ok());
+        read_bounded(&found, Files::LARGEST_FILE as u64).map(|content| Content::File(content, modified))
     });
     match read {
-        Ok(Content::File(content)) => files.insert_file(path, content),
+        Ok(Content::File(content, modified)) => {
+            files.insert_file(path, content);
+            if let Some(modified) = modified {
+                files.insert_modified(path, modified);
+            }
+        }
         Ok(Content::Directory(names)) => files.insert_listing(path, names),
         Err(error) if error.kind() == io::ErrorKind::NotFound => files.insert_absent(path),
         Err(error) => files.insert_unreadable(path, in_words(&error)),
@@ -42,7 +50,8 @@ fn read_into(files: &mut Files, host_root: &Path, path: &str) {
 }
 
 enum Content {
-    File(Vec<u8>),
+    /// With the time of its last change.
+    File(Vec<u8>, Option<Timestamp>),
     Directory(Vec<String>),
 }
 
@@ -97,6 +106,9 @@ mod tests {
         assert_eq!(files.list("/etc/containerd/certs.d").unwrap(), ["registry.test"]);
         assert_eq!(files.read("/etc/ca.pem").unwrap(), b"ca");
         assert!(files.read("/etc/none.pem").is_err());
+        let written = fs::metadata(root.path().join("etc/real.pem")).unwrap().modified().unwrap();
+        assert_eq!(files.modified("/etc/ca.pem"), Timestamp::try_from(written).ok());
+        assert_eq!(files.modified("/etc/none.pem"), None);
         assert!(files.take_wanted().is_empty());
     }
 }

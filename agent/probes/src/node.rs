@@ -68,6 +68,8 @@ pub fn read_node(host_root: &Path, ours: &Environment, runtime: Option<(Runtime,
         },
         runtime,
         files: Files::growing(),
+        environment: counting.as_value(theirs.is_some()),
+        kubelet: None,
         unread_credentials: unread_credentials(host_root),
         not_checked,
     }

@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use pullagent_diagnosis::config::trust::{Trust, TrustSource, UnreadableTrust};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
@@ -140,7 +141,8 @@ impl<'a> Reading<'a> {
         match read_bounded(&resolved, self.bytes_left) {
             Ok(content) => {
                 self.bytes_left = self.bytes_left.saturating_sub(content.len() as u64);
-                self.take(path, &content);
+                let modified = fs::symlink_metadata(&resolved).and_then(|metadata| metadata.modified());
+                self.take(path, &content, modified.ok().and_then(|time| Timestamp::try_from(time).ok()));
                 true
             }
             Err(error) => {
@@ -151,10 +153,10 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn take(&mut self, path: &Path, content: &[u8]) {
+    fn take(&mut self, path: &Path, content: &[u8], modified: Option<Timestamp>) {
         let found = parse_certificates(content);
         if !found.is_empty() {
-            self.sources.push(TrustSource { path: path.to_owned(), certificates: found.len() });
+            self.sources.push(TrustSource { path: path.to_owned(), certificates: found.len(), modified });
         }
         for certificate in found {
             if self.known.insert(certificate.clone()) {
@@ -212,6 +214,7 @@ mod tests {
             let paths: Vec<_> = trust.sources.iter().map(|source| source.path.to_str().unwrap()).collect();
             assert_eq!(paths, sources);
             assert_eq!(trust.roots.len(), roots);
+            assert!(trust.sources.iter().all(|source| source.modified.is_some()));
             trust
         }
     }

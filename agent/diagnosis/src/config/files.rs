@@ -9,6 +9,7 @@ mod wanted;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
@@ -18,6 +19,8 @@ use wanted::Wanted;
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Files {
     nodes: BTreeMap<String, Node>,
+    /// When files were last written, by the node's clock, as far as that was told.
+    modified: BTreeMap<String, Timestamp>,
     /// Something did not fit: whatever is not here may be on the node all the same.
     is_cut: bool,
     /// The paths that were asked for and not read yet; `None` for a snapshot that is whole.
@@ -96,6 +99,18 @@ impl Files {
             Node::File(content)
         };
         self.insert(path, node);
+    }
+
+    /// Tells when the file at a path was last written.
+    pub fn insert_modified(&mut self, path: &str, modified: Timestamp) {
+        if self.modified.len() < Self::MOST_PATHS {
+            self.modified.insert(absolute(path), modified);
+        }
+    }
+
+    /// When the file at a path was last written, by the node's clock. `None`: it is not here, or nobody told.
+    pub fn modified(&self, path: &str) -> Option<Timestamp> {
+        self.modified.get(&absolute(path)).copied()
     }
 
     /// Puts in a directory, which may stay empty, and those above it.

@@ -3,11 +3,14 @@
 //! The rules are those of systemd 257 (`src/shared/conf-parser.c`, `src/core/load-fragment.c`, `src/basic/env-file.c`).
 //! Specifiers other than `%%` are left as they are.
 
+mod service;
 mod words;
 
 use std::collections::BTreeMap;
 
 use crate::secret::Secret;
+
+pub use self::service::{Service, read_service};
 
 /// Assignments that are kept; a unit has a handful.
 const MAX_VARIABLES: usize = 1024;
@@ -24,6 +27,10 @@ enum Step {
     Set(String, Secret<String>),
     /// `Environment=` forgets what was set so far.
     Forget,
+    /// `DefaultEnvironment=NAME=VALUE` of the service manager, which no unit's `Environment=` takes back.
+    Default(String, Secret<String>),
+    /// `DefaultEnvironment=` forgets what the manager's files set so far.
+    ForgetDefaults,
     /// `EnvironmentFile=PATH`; with `-` it may be absent.
     File(EnvironmentFile),
     /// `EnvironmentFile=` forgets the files named so far.
@@ -53,16 +60,9 @@ pub struct Variable {
 /// Reads the environment from a unit file or drop-in. Total: what systemd would ignore with a warning is ignored.
 pub fn parse_unit(text: &str) -> UnitEnvironment {
     let mut steps = Vec::new();
-    let mut section = String::new();
-    for line in logical_lines(text) {
-        let line = line.trim();
-        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            name.clone_into(&mut section);
-            continue;
-        }
-        let Some((key, value)) = line.split_once('=').filter(|_| section == "Service") else { continue };
-        let value = value.trim();
-        match key.trim() {
+    for (key, value) in settings(text, "Service") {
+        let value = value.as_str();
+        match key.as_str() {
             "Environment" if value.is_empty() => steps.push(Step::Forget),
             "Environment" => steps.extend(assignments(value).map(|(name, value)| Step::Set(name, value.into()))),
             "EnvironmentFile" if value.is_empty() => steps.push(Step::ForgetFiles),
@@ -81,6 +81,19 @@ pub fn parse_unit(text: &str) -> UnitEnvironment {
     UnitEnvironment { steps }
 }
 
+/// Reads what the service manager's own settings (`system.conf`) give to every service. Total, as above.
+pub fn parse_manager(text: &str) -> UnitEnvironment {
+    let mut steps = Vec::new();
+    for (_, value) in settings(text, "Manager").into_iter().filter(|(key, _)| key == "DefaultEnvironment") {
+        if value.is_empty() {
+            steps.push(Step::ForgetDefaults);
+        }
+        steps.extend(assignments(&value).map(|(name, value)| Step::Default(name, value.into())));
+    }
+    steps.truncate(MAX_VARIABLES);
+    UnitEnvironment { steps }
+}
+
 /// Reads a file that `EnvironmentFile=` names: assignments as a shell would read them, without expansion.
 pub fn parse_environment_file(text: &str) -> Vec<(String, Secret<String>)> {
     let mut variables = words::environment_file(text);
@@ -94,25 +107,29 @@ pub fn parse_environment_file(text: &str) -> Vec<(String, Secret<String>)> {
 /// texts. What a file sets comes after everything that units set, whatever the order.
 pub fn service_environment<'a>(
     units: impl IntoIterator<Item = (&'a str, &'a UnitEnvironment)>,
-    files: impl Fn(&EnvironmentFile) -> Vec<(String, String)>,
+    files: impl FnMut(&EnvironmentFile) -> Vec<(String, String)>,
 ) -> BTreeMap<String, Variable> {
-    let mut set: BTreeMap<String, Variable> = BTreeMap::new();
+    let (mut defaults, mut set) = (BTreeMap::new(), BTreeMap::new());
     let mut named: Vec<&EnvironmentFile> = Vec::new();
     let mut unset: Vec<&str> = Vec::new();
     for (path, unit) in units {
         for step in &unit.steps {
             match step {
-                Step::Set(name, value) => {
+                Step::Set(name, value) | Step::Default(name, value) => {
                     let variable = Variable { value: value.clone(), set_in: path.to_owned() };
-                    set.insert(name.clone(), variable);
+                    let to = if matches!(step, Step::Set(..)) { &mut set } else { &mut defaults };
+                    to.insert(name.clone(), variable);
                 }
                 Step::Forget => set.clear(),
+                Step::ForgetDefaults => defaults.clear(),
                 Step::File(file) => named.push(file),
                 Step::ForgetFiles => named.clear(),
                 Step::Unset(name) => unset.push(name),
             }
         }
     }
+    defaults.append(&mut set);
+    let mut set = defaults;
     for (path, text) in named.into_iter().flat_map(files) {
         for (name, value) in parse_environment_file(&text) {
             set.insert(name, Variable { value, set_in: path.clone() });
@@ -126,6 +143,21 @@ pub fn service_environment<'a>(
         }
     }
     set
+}
+
+/// The keys of one section with their values, in order.
+fn settings(text: &str, wanted: &str) -> Vec<(String, String)> {
+    let mut settings = Vec::new();
+    let mut section = String::new();
+    for line in logical_lines(text) {
+        let line = line.trim();
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            name.clone_into(&mut section);
+        } else if let Some((key, value)) = line.split_once('=').filter(|_| section == wanted) {
+            settings.push((key.trim().to_owned(), value.trim().to_owned()));
+        }
+    }
+    settings
 }
 
 /// Lines with continuations joined by a blank; comments between them vanish.

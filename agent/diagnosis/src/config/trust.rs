@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// A set of trusted certificates and where they came from. Cheap to clone.
@@ -27,6 +28,9 @@ pub struct TrustSource {
     pub path: PathBuf,
     /// How many certificates it holds.
     pub certificates: usize,
+    /// When it was last written, by the node's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified: Option<Timestamp>,
 }
 
 /// A file that should hold certificates and could not be used.

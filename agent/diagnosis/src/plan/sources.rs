@@ -1,9 +1,9 @@
 //! Who is asked for an image, by the node's own configuration: one file a runtime.
 
-mod containerd;
+pub(crate) mod containerd;
 mod cri_o;
 mod docker;
-mod said;
+pub(crate) mod said;
 
 use super::endpoint::Endpoint;
 use crate::case::NodeConfig;

@@ -31,6 +31,8 @@ pub(crate) fn config() -> NodeConfig {
     NodeConfig {
         runtime: None,
         files: pullagent_diagnosis::config::files::Files::default(),
+        environment: pullagent_diagnosis::config::process_env::ProcessEnv::default(),
+        kubelet: None,
         node,
         network: Network {
             proxy: ProxyEnv::default(),

@@ -40,6 +40,9 @@ macro_rules! findings {
         meaning: "A file or a part of the runtime's pull configuration has no effect: broken TOML, an unknown word, a \
             key in the wrong table, a path that this version does not read. The runtime goes on without it and asks \
             the upstream directly.",
+        details: [
+            "notReloaded": "config.toml was changed after containerd started, and is read at the start only.",
+        ],
         reads: {
             Containerd: ["failed to decode hosts.toml", "unknown capability"],
         },
