@@ -2,6 +2,7 @@
 
 pub mod certs_directory;
 pub mod containerd;
+pub mod crio_conf;
 pub mod docker_daemon;
 pub mod dockerconfigjson;
 pub mod files;
@@ -9,6 +10,7 @@ pub mod go_duration;
 pub mod go_url;
 pub mod hosts_file;
 pub mod pem;
+pub mod policy_json;
 pub mod process_env;
 pub mod proxy_env;
 pub mod registries_conf;

@@ -14,6 +14,7 @@ pub mod finding;
 pub mod identity;
 pub mod keyring;
 pub mod layer;
+pub mod lint;
 
 pub mod manifest;
 pub mod message;

@@ -21,28 +21,15 @@ use pullagent_diagnosis::layer::tls::{CertificateFacts, CertificateFault, TlsEvi
 use pullagent_diagnosis::layer::transport::{AddressEvidence, ConnectEvidence, ConnectOutcome, StreamFailure};
 use pullagent_diagnosis::message;
 use pullagent_diagnosis::plan::plan;
+use pullagent_diagnosis::platform::Platform;
 use pullagent_diagnosis::report;
 use serde_json::Value;
 
 /// An image that cannot be parsed, and everything else that a report can hold.
 fn full() -> Diagnosis {
-    let platform: pullagent_diagnosis::platform::Platform = "linux/arm64".parse().unwrap();
+    let platform: Platform = "linux/arm64".parse().unwrap();
     let case = Case { image: "Reg/x".into(), platform: None, credentials: Vec::new(), anonymous: false };
-    let node = NodeConfig {
-        runtime: None,
-        files: pullagent_diagnosis::config::files::Files::default(),
-        environment: pullagent_diagnosis::config::process_env::ProcessEnv::default(),
-        kubelet: None,
-        node: Node { name: "n".into(), platform: platform.clone(), has_ipv4: true, has_ipv6: true },
-        network: Network {
-            proxy: proxy_env::ProxyEnv::default(),
-            resolver: resolv_conf::parse_resolv_conf("", "n", |_| None),
-            hosts: hosts_file::parse_hosts(""),
-            trust: trust::Trust::default(),
-        },
-        unread_credentials: vec!["/var/lib/kubelet/config.json".into()],
-        not_checked: Vec::new(),
-    };
+    let node = node(platform.clone());
     let now: jiff::Timestamp = "2026-07-01T12:00:00Z".parse().unwrap();
     let evidence = Evidence {
         started_at: now,
@@ -129,6 +116,25 @@ fn full() -> Diagnosis {
     diagnosis.rate_limit = Some(RateLimit { limit: 1, remaining: 0, window_seconds: 1, source: String::new() });
     pulled(&mut diagnosis);
     diagnosis
+}
+
+/// A node of which little is known.
+fn node(platform: Platform) -> NodeConfig {
+    NodeConfig {
+        runtime: None,
+        files: pullagent_diagnosis::config::files::Files::default(),
+        environment: pullagent_diagnosis::config::process_env::ProcessEnv::default(),
+        kubelet: None,
+        node: Node { name: "n".into(), platform, has_ipv4: true, has_ipv6: true },
+        network: Network {
+            proxy: proxy_env::ProxyEnv::default(),
+            resolver: resolv_conf::parse_resolv_conf("", "n", |_| None),
+            hosts: hosts_file::parse_hosts(""),
+            trust: trust::Trust::default(),
+        },
+        unread_credentials: vec!["/var/lib/kubelet/config.json".into()],
+        not_checked: Vec::new(),
+    }
 }
 
 /// Everything that is said of the runtime.

@@ -199,12 +199,12 @@ pub fn registry_hosts(
         return failed(HostsError::PluginRefused(refusal.clone()));
     }
     let path = config.effective_config_path(version);
+    let roots = roots(version, config);
     match engine::choose(version, config).engine {
         Engine::Local if path.is_empty() => mirrors::registry_hosts(version, config, files, host),
-        Engine::Local => hosts::look_up(version, &path.split(':').collect::<Vec<_>>(), files, host),
-        Engine::Transfer if path.is_empty() => hosts::look_up(version, &[], files, host),
+        Engine::Local => hosts::look_up(version, &roots, files, host),
         Engine::Transfer => {
-            let mut result = hosts::look_up(version, &[path], files, host);
+            let mut result = hosts::look_up(version, &roots, files, host);
             if path.contains(':') {
                 let file = config.registry.config_path.as_ref().map_or(path, |path| &path.file).to_owned();
                 let line = config.registry.config_path.as_ref().map(|path| path.line);
@@ -212,6 +212,16 @@ pub fn registry_hosts(
             }
             result
         }
+    }
+}
+
+/// The directories that are searched for a registry's own, in their order.
+pub fn roots(version: ContainerdVersion, config: &ContainerdConfig) -> Vec<&str> {
+    let path = config.effective_config_path(version);
+    match engine::choose(version, config).engine {
+        _ if path.is_empty() => Vec::new(),
+        Engine::Local => path.split(':').collect(),
+        Engine::Transfer => vec![path],
     }
 }
 

@@ -59,7 +59,7 @@ mod tests {
     use crate::authority::Scheme;
     use crate::case::{Case, Network, Node, NodeConfig};
     use crate::cause::Code;
-    use crate::config::{files, hosts_file, proxy_env, resolv_conf, trust};
+    use crate::config::{files, hosts_file, process_env, proxy_env, resolv_conf, trust};
     use crate::diagnose::link::Failure;
     use crate::finding::Finding;
     use crate::plan::Endpoint;
@@ -93,8 +93,16 @@ mod tests {
             trust: trust::Trust::default(),
         };
         let files = files::Files::default();
-        let config =
-            NodeConfig { runtime: None, files, node, network, unread_credentials: vec![], not_checked: vec![] };
+        let config = NodeConfig {
+            runtime: None,
+            files,
+            environment: process_env::ProcessEnv::default(),
+            kubelet: None,
+            node,
+            network,
+            unread_credentials: vec![],
+            not_checked: vec![],
+        };
         let case = Case { image: "r.test/a:1".into(), platform: None, credentials: vec![], anonymous: false };
         let mut plan = plan(&case, &config);
         let endpoint = |(index, word): (usize, &&str)| {

@@ -13,15 +13,15 @@ use crate::runtime::{Kind, Runtime};
 
 /// Who is asked for an image, and what is to be said of the configuration that decides it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Sources {
+pub(crate) struct Sources {
     /// In the runtime's order, the registry itself last. None where the pull fails before anybody is asked.
-    pub(super) endpoints: Vec<Endpoint>,
+    pub(crate) endpoints: Vec<Endpoint>,
     /// Why the pull fails before anybody is asked.
-    pub(super) refusal: Option<Finding>,
+    pub(crate) refusal: Option<Finding>,
     /// What is ignored in the files, or read otherwise than it looks.
-    pub(super) findings: Vec<Finding>,
+    pub(crate) findings: Vec<Finding>,
     /// What the short name stands for, where the runtime takes it for another image than the kubelet's grammar says.
-    pub(super) reference: Option<Reference>,
+    pub(crate) reference: Option<Reference>,
 }
 
 impl Sources {
@@ -31,7 +31,7 @@ impl Sources {
 }
 
 /// Whom the node's runtime asks for `reference`, which `image` names as the kubelet hands it on.
-pub(super) fn of(node: &NodeConfig, image: &str, reference: &Reference) -> Sources {
+pub(crate) fn of(node: &NodeConfig, image: &str, reference: &Reference) -> Sources {
     let runtime = node.runtime.as_ref();
     let version = runtime.and_then(Runtime::version);
     let mut sources = match runtime_kind(node) {

@@ -42,6 +42,33 @@ macro_rules! findings {
             the upstream directly.",
         details: [
             "notReloaded": "config.toml was changed after containerd started, and is read at the start only.",
+            "colonPath": "A `config_path` with colons, which the transfer engine takes for one directory: every certs.d \
+                is ignored.",
+            "hostsToml": "hosts.toml is broken and dropped as a whole; the registry itself is asked.",
+            "inlineTable": "A host of hosts.toml is written as an inline table or dotted key, has no place in the order \
+                and is ignored.",
+            "repeatedTable": "Another host's table stands between two of one host, which is asked twice.",
+            "serverInHost": "`server` stands below a `[host]` table and belongs to it.",
+            "dockerHubWebSite": "`server` is Docker Hub's web site, not its registry.",
+            "rootCapabilities": "`capabilities` without a `server` have no effect.",
+            "noHost": "A name that begins with `http`, without `://`, is taken for a URL without a host.",
+            "unknownKey": "A key that this version does not know.",
+            "certificatesUnused": "Certificates beside a hosts.toml are not looked for.",
+            "defaultHidden": "A directory without hosts.toml hides `_default`, and with it the mirrors for this registry.",
+            "pluginName": "Settings under the plugin name of another version of the file.",
+            "tlsRemoved": "`configs.*.tls` of config.toml, which containerd reads no more from 2.0 on.",
+            "secondEntry": "Two entries of one registries.conf are for the same prefix, and the first one counts.",
+            "replacedEntry": "A later registries.conf has an entry for the same prefix, which replaces the whole earlier \
+                one.",
+            "oldFormat": "registries.conf in its first format, which newer versions do not read.",
+            "newToml": "registries.conf in TOML that older versions do not read.",
+            "proxyUrl": "A proxy's URL that Go cannot use: it goes direct, or dials what nobody meant.",
+            "allProxy": "`ALL_PROXY` alone, which Go does not read.",
+            "noProxySpaces": "Blanks between the entries of `NO_PROXY`, which are separated by commas only.",
+            "noProxyScheme": "An entry of `NO_PROXY` with a scheme, which matches nothing.",
+            "noProxyWildcard": "A `*` in an entry of `NO_PROXY` where it stands for nothing.",
+            "noProxyNetwork": "A network in `NO_PROXY`, which matches addresses only: names are not resolved.",
+            "etcEnvironment": "Proxies in /etc/environment, which services do not read.",
         ],
         reads: {
             Containerd: ["failed to decode hosts.toml", "unknown capability"],

@@ -51,6 +51,14 @@ macro_rules! node {
         layer: Some(Layer::Node), owner: Some(Owner::Node), severity: Error,
         meaning: "The runtime's own pull configuration cannot be used: an unreadable CA or key pair, a bad policy.json \
             or registries.conf, `mirrors` together with `config_path`. Pulls fail before any traffic.",
+        details: [
+            "tlsFiles": "A CA or key pair cannot be read or used.",
+            "mirrorsWithConfigPath": "config.toml has `mirrors`, or in 1.x `configs.*.tls`, together with `config_path`: \
+                containerd's image plugin does not load.",
+            "registriesConf": "registries.conf or one of its drop-ins cannot be used.",
+            "policyFile": "policy.json is missing or broken.",
+            "notStarting": "The runtime would not start with the files as they are now.",
+        ],
         reads: {
             Containerd: ["unable to load CA cert", "unable to read CA cert", "failed to load X509 key pair"],
             CriO: ["open /etc/containers/policy.json: no such file", "loading registries configuration"],

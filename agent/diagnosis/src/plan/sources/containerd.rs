@@ -6,7 +6,7 @@ use super::Sources;
 use super::said;
 use crate::case::NodeConfig;
 use crate::cause::{Code, Severity};
-use crate::config::containerd::config_toml::ContainerdConfig;
+use crate::config::containerd::config_toml::{ContainerdConfig, Refusal};
 use crate::config::containerd::engine::{self, Engine};
 use crate::config::containerd::{ContainerdVersion, HostsError, RegistryHost, registry_hosts};
 use crate::config::files::Files;
@@ -38,18 +38,20 @@ pub(super) fn sources(node: &NodeConfig, reference: &Reference) -> Sources {
     let mut findings: Vec<Finding> = config.remarks.iter().map(said::of_config).collect();
     findings.extend(found.remarks.iter().map(|remark| said::of_hosts_toml(remark, &reference.registry)));
     if let Some(error) = &config.error {
-        findings.push(would_not_start(path, &error.to_string()));
+        findings.push(would_not_start(path, &error.to_string()).detail("notStarting"));
     }
     match found.error {
         None => {}
         // The process that answers has other settings than the file: it was changed since.
         Some(error @ (HostsError::PluginRefused(_) | HostsError::PluginDisabled)) if answers => {
-            findings.push(would_not_start(path, &error.to_string()));
+            findings.push(with_detail(would_not_start(path, &error.to_string()), &error));
             return Sources { findings, ..Sources::default() };
         }
         Some(error) => {
-            let refusal = said::refused(&reference.registry, &error.to_string());
-            return Sources { findings, ..Sources::refused(refusal) };
+            let of_all = matches!(error, HostsError::PluginRefused(_) | HostsError::PluginDisabled);
+            let why = error.to_string();
+            let refusal = if of_all { said::refused_by_all(&why) } else { said::refused(&reference.registry, &why) };
+            return Sources { findings, ..Sources::refused(with_detail(refusal, &error)) };
         }
     }
     let hosts_toml = hosts_toml(version, &config, found.dir.as_deref(), &reference.registry);
@@ -58,6 +60,24 @@ pub(super) fn sources(node: &NodeConfig, reference: &Reference) -> Sources {
         Some(Endpoint { trusted_by: Some(trust_place(&endpoint, hosts_toml.as_deref())), ..endpoint })
     });
     Sources { endpoints: endpoints.collect(), findings, ..Sources::default() }
+}
+
+/// The stable word for what is wrong, where there is one.
+fn with_detail(finding: Finding, error: &HostsError) -> Finding {
+    match error {
+        HostsError::PluginRefused(Refusal::MirrorsWithConfigPath | Refusal::TlsWithConfigPath) => {
+            finding.detail("mirrorsWithConfigPath")
+        }
+        HostsError::PluginRefused(Refusal::WrongType { .. }) | HostsError::PluginDisabled => {
+            finding.detail("notStarting")
+        }
+        HostsError::ReadCa { .. }
+        | HostsError::LoadCa { .. }
+        | HostsError::ReadClient { .. }
+        | HostsError::KeyPair { .. }
+        | HostsError::HalfPair { .. } => finding.detail("tlsFiles"),
+        HostsError::Directory { .. } | HostsError::Endpoint { .. } => finding,
+    }
 }
 
 /// The version whose rules count.

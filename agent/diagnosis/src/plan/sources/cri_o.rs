@@ -7,11 +7,14 @@ use crate::authority::Scheme;
 use crate::case::NodeConfig;
 use crate::cause::{Code, Confidence};
 use crate::config::certs_directory::read_certs_directory;
+use crate::config::crio_conf::CrioConf;
+use crate::config::policy_json::{self, Policy};
 use crate::config::registries_conf::{RegistriesConf, ShortNameError, ShortNameMode, Source};
 use crate::evidence::Role;
 use crate::finding::Finding;
 use crate::plan::endpoint::{Endpoint, TrustPlace};
 use crate::reference::Reference;
+use crate::text::clean;
 
 /// Where certificates for one registry are looked for; only the first directory counts.
 const CERTS: [&str; 2] = ["/etc/containers/certs.d", "/etc/docker/certs.d"];
@@ -23,7 +26,7 @@ pub(super) fn sources(node: &NodeConfig, image: &str, reference: &Reference) -> 
     let files = &node.files;
     let conf = match RegistriesConf::read_system(files) {
         Ok(conf) => conf,
-        Err(error) => return Sources::refused(said::refused_by_all(&error.to_string())),
+        Err(error) => return Sources::refused(said::refused_by_all(&error.to_string()).detail("registriesConf")),
     };
     let findings: Vec<Finding> = conf.remarks.iter().map(said::of_registries_conf).collect();
     let mode = if conf.short_name_mode.is_some() { None } else { Some(MODE) };
@@ -43,6 +46,20 @@ pub(super) fn sources(node: &NodeConfig, image: &str, reference: &Reference) -> 
         let prefix = pull.prefix.as_deref().unwrap_or(&meant.registry);
         return Sources { findings, ..Sources::refused(blocked(prefix)) };
     }
+    let policy = match CrioConf::read(files).get("signature_policy") {
+        Some(path) => Policy::read(files, path),
+        None => Policy::read_system(files),
+    };
+    match policy.map(|policy| policy.rejects(meant)) {
+        Ok(None) => {}
+        Ok(Some(scope)) => return Sources { findings, ..Sources::refused(rejected(&scope)) },
+        // That we may not read it says nothing of CRI-O, which is root.
+        Err(error) if error.is_closed_to_us() => {}
+        Err(error) => {
+            let refusal = said::refused_by_all(&error.to_string()).detail("policyFile");
+            return Sources { findings, ..Sources::refused(refusal) };
+        }
+    }
     let mut endpoints = Vec::new();
     for source in pull.sources.iter().filter(|source| !source.blocked) {
         let certs = read_certs_directory(files, &CERTS, &source.reference.registry);
@@ -51,7 +68,7 @@ pub(super) fn sources(node: &NodeConfig, image: &str, reference: &Reference) -> 
             if source.is_mirror {
                 continue;
             }
-            let refusal = said::refused(&source.reference.registry, &error.to_string());
+            let refusal = said::refused(&source.reference.registry, &error.to_string()).detail("tlsFiles");
             return Sources { findings, ..Sources::refused(refusal) };
         }
         let mut endpoint = endpoint(source, reference);
@@ -89,4 +106,13 @@ fn blocked(prefix: &str) -> Finding {
         .detail("blocked")
         .at_most(Confidence::Certain)
         .fix("take the image from an allowed registry, or lift the block in /etc/containers/registries.conf.d")
+}
+
+fn rejected(scope: &str) -> Finding {
+    let scope = clean(scope, 200);
+    let summary = format!("the signature policy of this node rejects every image in its scope \"{scope}\"");
+    Finding::new(Code::PolicyRejected, summary)
+        .detail("blocked")
+        .at_most(Confidence::Certain)
+        .fix(format!("take the image from an allowed registry, or allow this one in {}", policy_json::FILE))
 }

@@ -29,7 +29,7 @@ pub(super) fn sources(node: &NodeConfig, reference: &Reference) -> Sources {
     for asked in daemon.endpoints(&reference.registry) {
         let certs = read_certs_directory(files, &[CERTS], &asked.authority);
         if let Some(error) = certs.error.filter(|_| !asked.is_mirror) {
-            return Sources::refused(said::refused(&reference.registry, &error.to_string()));
+            return Sources::refused(said::refused(&reference.registry, &error.to_string()).detail("tlsFiles"));
         }
         let role = if asked.is_mirror { Role::Mirror } else { Role::Registry };
         endpoints.push(Endpoint {

@@ -11,7 +11,7 @@ use crate::text::clean;
 const WORDS: usize = 300;
 
 /// Something in a file that has no effect.
-pub(super) fn ignored(file: &str, line: Option<u32>, what: &str) -> Finding {
+pub(crate) fn ignored(file: &str, line: Option<u32>, what: &str) -> Finding {
     let place = line.map_or_else(|| file.to_owned(), |line| format!("{file}:{line}"));
     Finding::new(Code::ConfigIgnored, format!("{}: {}", clean(&place, WORDS), clean(what, WORDS)))
 }
@@ -23,7 +23,7 @@ pub(super) fn refused(registry: &str, why: &str) -> Finding {
 }
 
 /// Every pull on the node fails before anybody is asked.
-pub(super) fn refused_by_all(why: &str) -> Finding {
+pub(crate) fn refused_by_all(why: &str) -> Finding {
     let summary = format!("no pull on this node gets as far as a connection: {}", clean(why, WORDS));
     Finding::new(Code::RuntimeConfigInvalid, summary).fix("mend that file")
 }
