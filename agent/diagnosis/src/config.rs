@@ -2,6 +2,7 @@
 
 pub mod certs_directory;
 pub mod containerd;
+pub mod credential_provider;
 pub mod crio_conf;
 pub mod docker_daemon;
 pub mod dockerconfigjson;
