@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::dockerconfigjson::ConfigEntry;
 use crate::config::files::Files;
 use crate::config::hosts_file::Hosts;
 use crate::config::process_env::ProcessEnv;
@@ -9,6 +10,7 @@ use crate::config::proxy_env::ProxyEnv;
 use crate::config::resolv_conf::Resolver;
 use crate::config::trust::Trust;
 use crate::platform::Platform;
+use crate::plugin::PluginOutcome;
 use crate::runtime::Runtime;
 use crate::secret::Secret;
 
@@ -52,6 +54,21 @@ pub enum GivenCredential {
         /// The text.
         #[serde(skip)]
         text: Secret<String>,
+    },
+    /// The docker configuration that the node's kubelet has of its own.
+    NodeFile {
+        /// Where it is, as the node names it.
+        path: String,
+        /// Its logins.
+        #[serde(skip)]
+        logins: Vec<ConfigEntry>,
+    },
+    /// One of the kubelet's credential provider plugins. They are in the order of their configuration.
+    Plugin {
+        /// Its name.
+        name: String,
+        /// What became of it for this image.
+        outcome: PluginOutcome,
     },
 }
 

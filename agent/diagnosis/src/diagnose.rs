@@ -126,7 +126,9 @@ fn judge(case: &Case, plan: &Plan, evidence: &Evidence) -> Judged {
             findings.retain(|f| {
                 !matches!(
                     (broken.code, f.code),
-                    (Code::NodeClockWrong, Code::ClockSkew) | (Code::RateLimited, Code::RateLimitLow)
+                    (Code::NodeClockWrong, Code::ClockSkew)
+                        | (Code::RateLimited, Code::RateLimitLow)
+                        | (Code::CredentialProviderFailed, Code::CredentialProviderFailed)
                 )
             });
             let verdict = if broken.code == Code::Unknown { Verdict::Inconclusive } else { Verdict::Failing };
@@ -187,6 +189,7 @@ fn worth_knowing(
         findings.extend(layer::tls::expiring(hop, evidence.started_at));
         findings.extend(layer::tls::further(hop));
     }
+    findings.extend(layer::credentials::plugin::warning(plan));
     findings.extend(layer::tls::clock_skew(&evidence.clocks));
     findings.extend(rows::rate_limits(evidence).find_map(|(hop, limit)| layer::limits::low(hop, limit)));
     let image = served.and_then(|index| evidence.endpoints[index].image.as_ref());

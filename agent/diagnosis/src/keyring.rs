@@ -14,7 +14,7 @@ use self::pattern::compare;
 use crate::config::dockerconfigjson::ConfigEntry;
 use crate::config::go_url::GoUrlError;
 
-pub use self::pattern::{is_image_allowed, url_matches};
+pub use self::pattern::{is_image_allowed, nearest_miss, url_matches};
 pub use self::union::{Generation, Source, Union};
 
 /// The key that serves Docker Hub where no key matches it by itself.

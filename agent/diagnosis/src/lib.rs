@@ -21,6 +21,7 @@ pub mod message;
 pub mod not_checked;
 pub mod plan;
 pub mod platform;
+pub mod plugin;
 pub mod pull;
 pub mod reference;
 pub mod report;

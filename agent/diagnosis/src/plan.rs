@@ -86,7 +86,8 @@ pub fn plan(case: &Case, node: &NodeConfig) -> Plan {
     // The credentials are the kubelet's, and it knows nothing of the runtime's short names.
     let target = sources.reference.map_or(target, Target::Image);
     let drift = drift(node);
-    let unread_credentials = if case.anonymous { Vec::new() } else { node.unread_credentials.clone() };
+    let unread = || node.unread_credentials.iter().cloned().chain(credentials::unread(case)).collect();
+    let unread_credentials = if case.anonymous { Vec::new() } else { unread() };
     Plan {
         node: node.node.clone(),
         image,

@@ -3,6 +3,7 @@
 use crate::cause::Code;
 use crate::evidence::{EndpointEvidence, Exchange, Identity, Question};
 use crate::finding::Finding;
+use crate::layer::credentials::plugin::plugin_failed;
 use crate::layer::credentials::{CredentialOutcome, not_matching, without_user};
 use crate::layer::reference::{announced_and_missing, not_found_in_context};
 use crate::layer::registry::Challenge;
@@ -30,7 +31,8 @@ pub(super) fn judge(seen: Seen<'_>) -> Outcome {
     });
     match furthest {
         Some(Failure { finding, point }) => {
-            let finding = not_matching(with_stranger(finding, seen), seen.plan, seen.reference);
+            let refused = plugin_failed(with_stranger(finding, seen), seen.plan);
+            let finding = not_matching(refused, seen.plan, seen.reference);
             Outcome::Fails(Failure { finding, point })
         }
         None => Outcome::Undecided,
@@ -129,7 +131,7 @@ pub(super) fn outcome_of_credential(
 ) -> CredentialOutcome {
     match credential.offer {
         Offer::NotMatching { .. } => CredentialOutcome::NotMatching,
-        Offer::Unreadable { .. } => CredentialOutcome::Unreadable,
+        Offer::Unreadable { .. } | Offer::PluginFailed { .. } => CredentialOutcome::Unreadable,
         Offer::Yes => asked.map_or(CredentialOutcome::NotTried, |e| outcome(e, Identity::Credential(index))),
     }
 }

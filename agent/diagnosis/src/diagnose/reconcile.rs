@@ -182,14 +182,18 @@ fn allows(told: &Explained, ours: &Finding) -> bool {
 /// The codes that a runtime's words can only tell when this one is the case.
 fn looks_like(code: Code) -> &'static [Code] {
     use Code::{
-        AccessDenied, BlobUnavailable, ConnectionReset, ConnectionTimeout, ContentCorrupt, CredentialsMissing,
-        CredentialsNotMatching, CredentialsRejected, DigestNotFound, DnsServerFailure, DnsTimeout, NetworkUnreachable,
-        NodeClockWrong, NotARegistry, ProxyDenied, ProxyUnreachable, PullStalled, RegistryUnavailable,
-        RepositoryNotFound, TagNotFound, TlsCertificateExpired, TlsHandshakeFailure, TlsHandshakeTimeout,
-        TlsNotYetValid, UnsupportedManifest,
+        AccessDenied, BlobUnavailable, ConnectionReset, ConnectionTimeout, ContentCorrupt, CredentialProviderFailed,
+        CredentialsMissing, CredentialsNotMatching, CredentialsRejected, DigestNotFound, DnsServerFailure, DnsTimeout,
+        NetworkUnreachable, NodeClockWrong, NotARegistry, ProxyDenied, ProxyUnreachable, PullStalled,
+        RegistryUnavailable, RepositoryNotFound, TagNotFound, TlsCertificateExpired, TlsHandshakeFailure,
+        TlsHandshakeTimeout, TlsNotYetValid, UnsupportedManifest,
     };
     match code {
         NodeClockWrong => &[TlsCertificateExpired, TlsNotYetValid],
+        // No runtime knows of the kubelet's plugins.
+        CredentialProviderFailed => {
+            &[CredentialsMissing, CredentialsRejected, AccessDenied, RepositoryNotFound, TagNotFound, DigestNotFound]
+        }
         CredentialsNotMatching => &[CredentialsMissing, CredentialsRejected, AccessDenied, RepositoryNotFound],
         // Registries blur who may see a repository and whether it exists.
         RepositoryNotFound | CredentialsMissing | AccessDenied => {

@@ -12,6 +12,15 @@ pub fn is_image_allowed<P: AsRef<str>>(match_images: &[P], image: &str) -> bool 
     match_images.iter().any(|pattern| url_matches(pattern.as_ref(), image))
 }
 
+/// The pattern that comes nearest to matching `image`, and what is the matter with it; `None` if one matches.
+pub fn nearest_miss<'a, P: AsRef<str>>(match_images: &'a [P], image: &str) -> Option<(&'a str, Miss)> {
+    let misses: Result<Vec<(&str, Miss)>, ()> = match_images
+        .iter()
+        .map(|p| compare(p.as_ref(), image).err().map(|miss| (p.as_ref(), miss)).ok_or(()))
+        .collect();
+    misses.ok()?.into_iter().min_by_key(|(_, miss)| *miss)
+}
+
 /// Whether `pattern` matches `target`; both are URLs without a scheme.
 pub fn url_matches(pattern: &str, target: &str) -> bool {
     compare(pattern, target).is_ok()

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::glob::is_match;
-use super::{Generation, Keyring, Miss, Source, Union, is_image_allowed, url_matches};
+use super::{Generation, Keyring, Miss, Source, Union, is_image_allowed, nearest_miss, url_matches};
 use crate::config::dockerconfigjson::ConfigEntry;
 use crate::config::go_url::GoUrlError;
 
@@ -98,6 +98,8 @@ fn match_images_keep_their_scheme_and_have_no_other_name_for_docker_hub() {
     assert!(is_image_allowed(&["c.d", "*.b"], "a.b/app"));
     assert!(!is_image_allowed(&["https://a.b", "a.b/v1/", "index.docker.io"], "a.b/app"));
     assert!(!is_image_allowed(&["index.docker.io"], "docker.io/library/busybox"));
+    assert_eq!(nearest_miss(&["c.d", "a.b:443", "x.y"], "a.b/app"), Some(("a.b:443", Miss::Port)));
+    assert_eq!(nearest_miss(&["c.d", "a.b"], "a.b/app"), None);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Who asks: what a 401 or 403 says of a login, or of the want of one.
 
+pub mod plugin;
 pub(crate) mod wordings;
 
 use schemars::JsonSchema;
@@ -87,7 +88,7 @@ pub fn unreadable(plan: &Plan) -> Option<Finding> {
             Finding::new(Code::SecretMalformed, format!("{} cannot be read: {field} {why}", credential.source))
                 .run("delete the secret and create it anew", &create_secret("<registry>")),
         ),
-        Offer::Yes | Offer::NotMatching { .. } => None,
+        Offer::Yes | Offer::NotMatching { .. } | Offer::PluginFailed { .. } => None,
     })
 }
 
@@ -170,7 +171,7 @@ pub fn not_matching(refused: Finding, plan: &Plan, reference: &Reference) -> Fin
         .iter()
         .filter_map(|credential| match &credential.offer {
             Offer::NotMatching { why } => Some(format!("\"{}\" {why}", clean(credential.key.as_ref()?, 80))),
-            Offer::Yes | Offer::Unreadable { .. } => None,
+            Offer::Yes | Offer::Unreadable { .. } | Offer::PluginFailed { .. } => None,
         })
         .collect();
     if refused.code != Code::CredentialsMissing || misses.is_empty() || plan.logins().next().is_some() {
@@ -179,14 +180,27 @@ pub fn not_matching(refused: Finding, plan: &Plan, reference: &Reference) -> Fin
     let more = misses.len().saturating_sub(3);
     let more = if more > 0 { format!("; and {more} more") } else { String::new() };
     let shown = misses.iter().take(3).map(String::as_str).collect::<Vec<_>>().join("; ");
+    let what = if plugin::has_unmatched(plan) {
+        "key of the logins and no `matchImages` of the plugins at hand"
+    } else {
+        "key of the logins at hand"
+    };
     let finding = Finding::new(
         Code::CredentialsNotMatching,
         format!(
-            "{} wants a login for {}, and no key of the logins at hand matches: {shown}{more}",
-            reference.registry, reference.repository
+            "{} wants a login for {}, and no {} matches: {shown}{more}",
+            reference.registry, reference.repository, what
         ),
     )
     .fix(format!("write the key of the login as the image begins: \"{}\"", key_for(&reference.registry)));
+    let finding = if plugin::has_unmatched(plan) {
+        finding.fix(format!(
+            "or let a credential provider plugin serve it: \"{}\" in its `matchImages`",
+            reference.registry
+        ))
+    } else {
+        finding
+    };
     let finding = match &refused.host {
         Some(host) => finding.at(host),
         None => finding,

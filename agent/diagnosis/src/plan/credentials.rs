@@ -4,9 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::case::{Case, GivenCredential};
 use crate::config::dockerconfigjson::parse_dockerconfigjson;
-use crate::keyring::{Keyring, Login};
+use crate::keyring::{Generation, Login, Miss, Source, Union, nearest_miss};
+use crate::plugin::PluginOutcome;
 use crate::reference::Reference;
 use crate::secret::Secret;
+use crate::text::clean;
+
+/// Bytes of a foreign name or pattern.
+const KEY: usize = 200;
 
 /// A credential with its place in the order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,45 +58,89 @@ pub enum Offer {
         /// What is wrong with it.
         why: String,
     },
+    /// The plugin that should have given it failed.
+    PluginFailed {
+        /// How; goes on after the plugin's name.
+        why: String,
+        /// Whether the kubelet itself might have had more luck with it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        in_doubt: bool,
+    },
 }
 
 /// Every credential at hand, each with whether it is offered for `reference`: those that are, in the order in which they
 /// are, then those that are not, the nearest miss first.
 ///
 /// A single login is meant for the image and asked for with it, so that it comes first and has no key to match. The
-/// documents make one keyring, as a pod's secrets do.
+/// documents make one keyring, as a pod's secrets do; the node's own file and its plugins come after it.
 pub(super) fn offered(case: &Case, reference: &Reference) -> Vec<Credential> {
-    let (mut credentials, mut unreadable) = (Vec::new(), Vec::new());
-    let mut keyring = Keyring::default();
+    let image = reference.name();
+    let (mut credentials, mut unmatched, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut secrets, mut file, mut plugins) = (Vec::new(), None, Vec::new());
     for given in &case.credentials {
         match given {
             GivenCredential::Login { source, user, password } => credentials.push(Credential {
-                source: source.clone(),
-                key: None,
                 user: Some(user.clone()),
                 password: password.clone(),
-                offer: Offer::Yes,
+                ..of_nobody(source.clone(), Offer::Yes)
             }),
             GivenCredential::DockerConfig { source, text } => match parse_dockerconfigjson(text.expose()) {
-                Ok(entries) => keyring.add(source, entries),
-                Err(error) => unreadable.push(Credential {
-                    source: source.clone(),
-                    key: None,
-                    user: None,
-                    password: Secret::default(),
-                    offer: Offer::Unreadable { field: error.field, why: error.fault.to_string() },
-                }),
+                Ok(entries) => secrets.push(Source { name: source.clone(), entries }),
+                Err(error) => {
+                    let offer = Offer::Unreadable { field: error.field, why: error.fault.to_string() };
+                    unreadable.push(of_nobody(source.clone(), offer));
+                }
+            },
+            GivenCredential::NodeFile { path, logins } => {
+                file = Some(Source { name: format!("node {path}"), entries: logins.clone() });
+            }
+            GivenCredential::Plugin { name, outcome } => match outcome {
+                PluginOutcome::Answered { logins } => {
+                    plugins.push(Source { name: plugin(name), entries: logins.clone() });
+                }
+                PluginOutcome::NotMatched { patterns } => {
+                    unmatched.extend(nearest_miss(patterns, &image).map(|(pattern, miss)| {
+                        let offer = Offer::NotMatching { why: miss.to_string() };
+                        (miss, Credential { key: Some(clean(pattern, KEY)), ..of_nobody(plugin(name), offer) })
+                    }));
+                }
+                PluginOutcome::Failed { .. } | PluginOutcome::BadAnswer { .. } => {
+                    let why = outcome.failure().unwrap_or_default();
+                    let offer = Offer::PluginFailed { why, in_doubt: outcome.is_in_doubt() };
+                    unreadable.push(of_nobody(plugin(name), offer));
+                }
+                PluginOutcome::NotRun { .. } => {}
             },
         }
     }
-    let image = reference.name();
-    credentials.extend(keyring.lookup(&image).into_iter().map(|login| of_login(login, Offer::Yes)));
-    let mut misses = keyring.misses(&image);
+    // Older kubelets mix the file's logins with the plugins'; which release this one is, nobody has told.
+    let union = Union::new(secrets, file, plugins, Generation::Apart);
+    credentials.extend(union.lookup(&image).into_iter().map(|login| of_login(login, Offer::Yes)));
+    let of_miss = |(miss, login): (Miss, &Login)| (miss, of_login(login, Offer::NotMatching { why: miss.to_string() }));
+    let mut misses: Vec<(Miss, Credential)> = union.misses(&image).into_iter().map(of_miss).chain(unmatched).collect();
     misses.sort_by_key(|(miss, _)| *miss);
-    let misses = misses.into_iter();
-    credentials.extend(misses.map(|(miss, login)| of_login(login, Offer::NotMatching { why: miss.to_string() })));
+    credentials.extend(misses.into_iter().map(|(_, credential)| credential));
     credentials.extend(unreadable);
     credentials
+}
+
+/// What the kubelet would run for this image and we did not.
+pub(super) fn unread(case: &Case) -> impl Iterator<Item = String> {
+    case.credentials.iter().filter_map(|given| match given {
+        GivenCredential::Plugin { name, outcome: PluginOutcome::NotRun { why } } => {
+            Some(format!("the kubelet's credential provider {} ({why})", plugin(name)))
+        }
+        _ => None,
+    })
+}
+
+fn plugin(name: &str) -> String {
+    format!("plugin {}", clean(name, KEY))
+}
+
+/// A credential of a source of which no login is known.
+fn of_nobody(source: String, offer: Offer) -> Credential {
+    Credential { source, key: None, user: None, password: Secret::default(), offer }
 }
 
 fn of_login(login: &Login, offer: Offer) -> Credential {
@@ -105,48 +154,4 @@ fn of_login(login: &Login, offer: Offer) -> Credential {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn credentials_are_in_the_order_in_which_they_are_offered_and_then_by_how_near_they_are() {
-        let document = |source: &str, text: &str| GivenCredential::DockerConfig {
-            source: source.to_owned(),
-            text: text.to_owned().into(),
-        };
-        let case = Case {
-            image: String::new(),
-            platform: None,
-            credentials: vec![
-                document("broken", "{"),
-                document("one", r#"{"auths":{"c.d":{},"a.b:5000":{},"a.b":{}}}"#),
-                document("two", r#"{"auths":{"a.b/team":{}}}"#),
-                GivenCredential::Login { source: "login".into(), user: "u".into(), password: Secret::default() },
-            ],
-            anonymous: false,
-        };
-        let offered = offered(&case, &Reference::parse("a.b/team/api").unwrap());
-        let shown: Vec<String> = offered
-            .iter()
-            .map(|credential| {
-                let offer = match &credential.offer {
-                    Offer::Yes => "offered",
-                    Offer::NotMatching { why } => why,
-                    Offer::Unreadable { .. } => "unreadable",
-                };
-                format!("{} {} {offer}", credential.source, credential.key.as_deref().unwrap_or("-"))
-            })
-            .collect();
-        assert_eq!(
-            shown,
-            [
-                "login - offered",
-                "two a.b/team offered",
-                "one a.b offered",
-                "one a.b:5000 differs in the port",
-                "one c.d is for another host",
-                "broken - unreadable",
-            ]
-        );
-    }
-}
+mod tests;

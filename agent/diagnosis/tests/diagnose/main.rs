@@ -5,5 +5,6 @@
 mod healthy;
 mod mirrors;
 mod order;
+mod plugins;
 mod runtime;
 mod total;

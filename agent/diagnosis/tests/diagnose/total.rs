@@ -313,6 +313,7 @@ fn credential() -> impl Strategy<Value = Credential> {
         4 => Just(Offer::Yes),
         2 => words().prop_map(|why| Offer::NotMatching { why }),
         1 => (words(), words()).prop_map(|(field, why)| Offer::Unreadable { field, why }),
+        1 => (words(), any::<bool>()).prop_map(|(why, in_doubt)| Offer::PluginFailed { why, in_doubt }),
     ];
     (words(), option::of(words()), offer).prop_map(|(source, key, offer)| Credential {
         source,
