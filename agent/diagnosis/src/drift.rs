@@ -39,9 +39,14 @@ pub fn drift(node: &NodeConfig) -> Drift {
     let mut drift = Drift::default();
     let Some(kind) = runtime_kind(node).filter(|kind| *kind != Kind::Other) else { return drift };
     let process = node.runtime.as_ref().map(|runtime| &runtime.process);
-    let Some(RuntimeProcess::Verified { started_at, .. }) = process else { return drift };
+    let Some(RuntimeProcess::Verified { started_at, unit: of, of_this_tree: true, .. }) = process else { return drift };
     let service = service(node, kind);
-    let running = Running { called: called(kind), unit: unit(kind, service.as_ref()), started_at: *started_at };
+    let running = Running {
+        called: called(kind),
+        unit: unit(kind, service.as_ref()),
+        started_at: *started_at,
+        is_managed: of.is_some(),
+    };
     if let Some(service) = service.filter(|_| node.environment.is_runtimes) {
         if service.unread.is_empty() {
             drift.findings.extend(drifted(node, &service, &running));
@@ -64,6 +69,8 @@ struct Running {
     /// What to restart.
     unit: String,
     started_at: Timestamp,
+    /// Whether systemd started it, so that what no file sets came from a file once.
+    is_managed: bool,
 }
 
 impl Running {

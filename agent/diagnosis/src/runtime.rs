@@ -88,6 +88,12 @@ pub enum RuntimeProcess {
         pid: i32,
         /// When it started, by this node's clock.
         started_at: Timestamp,
+        /// The systemd service that it belongs to by its cgroup: `containerd.service`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unit: Option<String>,
+        /// Whether the file tree that is read is its node's: a mere copy of one has no processes of its own, and its files
+        /// say nothing of when that one's were changed.
+        of_this_tree: bool,
     },
     /// It was not found, or may be another's.
     NotSeen {

@@ -209,7 +209,12 @@ mod tests {
 
     #[test]
     fn the_runtimes_own_environment_counts_and_else_ours_stands_in_which_is_said() {
-        let verified = runtime(RuntimeProcess::Verified { pid: 7, started_at: jiff::Timestamp::UNIX_EPOCH });
+        let verified = runtime(RuntimeProcess::Verified {
+            pid: 7,
+            started_at: jiff::Timestamp::UNIX_EPOCH,
+            unit: None,
+            of_this_tree: true,
+        });
         let theirs = environment(&[("NODE_NAME", "odd"), ("HTTPS_PROXY", "http://theirs:1")]);
         check(Some((verified.clone(), Some(theirs))), "http://theirs:1", None);
         check(Some((verified, Some(Environment::default()))), "", None);

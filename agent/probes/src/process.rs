@@ -21,6 +21,7 @@ use self::doubt::Doubt;
 use self::proc::Proc;
 use self::sight::Sight;
 use crate::environment::Environment;
+use crate::host_root::below;
 
 /// The first process of a node. As a service manager it listens for others and hands the socket on when one connects.
 const INIT: i32 = 1;
@@ -59,7 +60,12 @@ pub struct ProcessFacts {
 pub fn behind(socket: &Path, host_root: &Path) -> ProcessFacts {
     match look(socket, host_root) {
         Ok(seen) => ProcessFacts {
-            process: RuntimeProcess::Verified { pid: seen.pid, started_at: seen.started_at },
+            process: RuntimeProcess::Verified {
+                pid: seen.pid,
+                started_at: seen.started_at,
+                unit: seen.unit,
+                of_this_tree: below(host_root, Path::new("proc")).is_ok(),
+            },
             environment: Some(seen.environment),
             arguments: seen.arguments,
         },
@@ -76,6 +82,7 @@ struct Seen {
     started_at: Timestamp,
     environment: Environment,
     arguments: Vec<String>,
+    unit: Option<String>,
 }
 
 /// What a process has to hold to be the listener.
@@ -181,11 +188,12 @@ fn verify(proc: &Proc, pid: i32, listener: &Listener) -> Result<Seen, Doubt> {
     let environment = proc.environment(pid)?;
     let arguments = proc.arguments(pid)?;
     let after = proc.life(pid)?;
+    let unit = cgroup::service(&cgroups[0]);
     Sight { before, after, users, user_namespaces, cgroups }.judge()?;
     if !held {
         return Err(Doubt::NoLongerListens(pid));
     }
-    Ok(Seen { pid, started_at: proc.started_at(before)?, environment, arguments })
+    Ok(Seen { pid, started_at: proc.started_at(before)?, environment, arguments, unit })
 }
 
 /// The user namespace of process 1. Where it may not be looked at, though other processes may, because it has rights that

@@ -78,7 +78,7 @@ fn failed(mut judged: Judged, runtime: &Runtime, message: &str) -> (Judged, Opti
         return disagreement(judged, runtime, quoted(message));
     };
     let is_failing = judged.verdict == Verdict::Failing;
-    match judged.findings.first_mut().filter(|finding| is_failing && finding.severity == Severity::Error) {
+    match judged.findings.iter_mut().find(|finding| is_failing && finding.severity == Severity::Error) {
         Some(ours) if allows(&told, ours) || tells_of_another(&told, &judged.failures) => {
             // What rested on our own, shorter patience was seen to the end.
             let is_same = told.cause.as_ref().is_some_and(|cause| cause.code == ours.code);

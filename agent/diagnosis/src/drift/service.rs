@@ -56,8 +56,11 @@ fn hand_on(variables: &mut BTreeMap<String, Variable>) {
 
 /// What the files say otherwise than the running process.
 pub(super) fn drifted(node: &NodeConfig, service: &Service, running: &Running) -> Vec<Finding> {
+    // Somebody who started it by hand gave it an environment by hand.
+    let is_told = |name: &&&str| running.is_managed || service.variables.contains_key(**name);
     let differences = |names: &[&str]| -> Vec<String> {
-        names.iter().filter_map(|name| difference(name, service, node.environment.get(name))).collect()
+        let told = names.iter().filter(is_told);
+        told.filter_map(|name| difference(name, service, node.environment.get(name))).collect()
     };
     let finding = |code: Code, of: &str, differences: &[String]| {
         let Running { called, unit, .. } = running;

@@ -38,7 +38,12 @@ fn node(environment: &[(&str, &str)], on_node: &[(&str, &str)]) -> NodeConfig {
             endpoint: "unix:///run/containerd/containerd.sock".into(),
             named_by: None,
             answer: RuntimeAnswer::Version(version),
-            process: RuntimeProcess::Verified { pid: 812, started_at: time(START) },
+            process: RuntimeProcess::Verified {
+                pid: 812,
+                started_at: time(START),
+                unit: Some("containerd.service".into()),
+                of_this_tree: true,
+            },
             config_file: None,
         }),
         files,

@@ -27,6 +27,14 @@ pub(super) fn outside_pods(process: &str, init: &str) -> Result<(), Doubt> {
     if told { Ok(()) } else { Err(Doubt::CgroupUntold) }
 }
 
+/// The systemd service that a `/proc/PID/cgroup` puts a process into: the last part of a path that is named like one, as
+/// `systemd-cgls` shows it. None where systemd did not start it.
+pub(super) fn service(process: &str) -> Option<String> {
+    let paths = process.lines().filter_map(split).map(|(_, path)| path);
+    let services = paths.filter_map(|path| path.rsplit('/').find(|segment| segment.ends_with(".service")));
+    services.map(str::to_owned).next()
+}
+
 /// A line's hierarchy (`0:`, `4:memory`) and path. No controller's name has a colon, a path may.
 fn split(line: &str) -> Option<(&str, &str)> {
     let colons: Vec<usize> = line.match_indices(':').map(|(at, _)| at).take(2).collect();
@@ -41,6 +49,15 @@ fn steps_up(path: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_service_is_named_by_its_cgroup() {
+        let check = |cgroup: &str, want: Option<&str>| assert_eq!(service(cgroup).as_deref(), want, "{cgroup}");
+        check("0::/system.slice/containerd.service\n", Some("containerd.service"));
+        check("4:memory:/system.slice/k3s.service/x\n1:name=systemd:/system.slice/k3s.service\n", Some("k3s.service"));
+        check("0::/user.slice/user-0.slice/session-1.scope\n", None);
+        check("0::/\n", None);
+    }
 
     #[track_caller]
     fn check(process: &str, init: &str, want: &str) {

@@ -115,7 +115,7 @@ fn perl() -> PathBuf {
 #[track_caller]
 fn check_verified(socket: &Path, pid: i32, proxy: &str) {
     let facts = behind(socket, Path::new("/"));
-    let RuntimeProcess::Verified { pid: found, started_at } = facts.process else { panic!("{:?}", facts.process) };
+    let RuntimeProcess::Verified { pid: found, started_at, .. } = facts.process else { panic!("{:?}", facts.process) };
     assert_eq!(found, pid);
     assert!(started_at < Timestamp::now() && started_at > Timestamp::now() - std::time::Duration::from_hours(1));
     let environment = facts.environment.unwrap();
