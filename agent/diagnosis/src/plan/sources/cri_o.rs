@@ -28,7 +28,7 @@ pub(super) fn sources(node: &NodeConfig, image: &str, reference: &Reference) -> 
         Ok(conf) => conf,
         Err(error) => return Sources::refused(said::refused_by_all(&error.to_string()).detail("registriesConf")),
     };
-    let findings: Vec<Finding> = conf.remarks.iter().map(said::of_registries_conf).collect();
+    let mut findings: Vec<Finding> = conf.remarks.iter().map(said::of_registries_conf).collect();
     let mode = if conf.short_name_mode.is_some() { None } else { Some(MODE) };
     let candidates = match conf.candidates(image, mode) {
         Ok(candidates) => candidates,
@@ -66,6 +66,7 @@ pub(super) fn sources(node: &NodeConfig, image: &str, reference: &Reference) -> 
         if let Some(error) = certs.error {
             // A mirror's bad directory fails that mirror alone; the registry's own fails the pull.
             if source.is_mirror {
+                findings.push(said::mirror_unusable(source.authority(), &error.to_string()));
                 continue;
             }
             let refusal = said::refused(&source.reference.registry, &error.to_string()).detail("tlsFiles");

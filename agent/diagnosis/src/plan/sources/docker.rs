@@ -28,7 +28,8 @@ pub(super) fn sources(node: &NodeConfig, reference: &Reference) -> Sources {
     let mut endpoints = Vec::new();
     for asked in daemon.endpoints(&reference.registry) {
         let certs = read_certs_directory(files, &[CERTS], &asked.authority);
-        if let Some(error) = certs.error.filter(|_| !asked.is_mirror) {
+        // The daemon makes the whole list before it asks anybody (moby registry/service_v2.go `lookupV2Endpoints`).
+        if let Some(error) = certs.error {
             return Sources::refused(said::refused(&reference.registry, &error.to_string()).detail("tlsFiles"));
         }
         let role = if asked.is_mirror { Role::Mirror } else { Role::Registry };

@@ -22,6 +22,12 @@ pub(super) fn refused(registry: &str, why: &str) -> Finding {
     Finding::new(Code::RuntimeConfigInvalid, summary).fix("mend that file, or take it out of the configuration")
 }
 
+/// A mirror that the runtime passes over without asking it.
+pub(super) fn mirror_unusable(mirror: &str, why: &str) -> Finding {
+    let summary = format!("the mirror {} is never asked: {}", clean(mirror, WORDS), clean(why, WORDS));
+    Finding::new(Code::MirrorUnavailable, summary).at(&clean(mirror, WORDS)).fix("mend that file, or take it out")
+}
+
 /// Every pull on the node fails before anybody is asked.
 pub(crate) fn refused_by_all(why: &str) -> Finding {
     let summary = format!("no pull on this node gets as far as a connection: {}", clean(why, WORDS));
