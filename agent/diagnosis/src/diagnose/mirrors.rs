@@ -48,10 +48,18 @@ pub(super) fn worth_knowing(
     let told = |(index, outcome): (usize, &Outcome)| {
         let failure = outcome.failure().filter(|_| end != End::Failed(index))?;
         let endpoint = plan.endpoints.get(index)?;
-        let is_later = matches!(end, End::Served(served) if index > served);
         Some(match endpoint.role {
             Role::Mirror if failure.status() == Some(404) => lacked(failure, endpoint, reference),
-            Role::Mirror => unavailable(plan, endpoint, evidence.endpoints.get(index)?, failure, is_later),
+            Role::Mirror => {
+                let loss = match end {
+                    End::Served(served) if index > served && endpoint.resolves => {
+                        "; it is not asked while another one serves".to_owned()
+                    }
+                    End::Served(_) => cost(plan, evidence.endpoints.get(index)?, &failure.finding),
+                    End::Failed(_) | End::Open => String::new(),
+                };
+                unavailable(failure, endpoint, &loss)
+            }
             _ => of_registry(failure, end),
         })
     };
@@ -83,14 +91,10 @@ fn lacking(failure: &Failure, mirror: &Endpoint, reference: &Reference) -> Findi
     Finding { summary, remedy: Vec::new(), ..failure.finding.clone() }
 }
 
-/// A mirror that fails in any other way.
-fn unavailable(plan: &Plan, mirror: &Endpoint, seen: &EndpointEvidence, failure: &Failure, is_later: bool) -> Finding {
+/// A mirror that fails in any other way, and what a pull loses by it.
+fn unavailable(failure: &Failure, mirror: &Endpoint, loss: &str) -> Finding {
     let mut finding = naming_the_mirror(&failure.finding, mirror);
-    if is_later && mirror.resolves {
-        finding.summary.push_str("; it is not asked while another one serves");
-    } else {
-        finding.summary.push_str(&cost(plan, seen, &failure.finding));
-    }
+    finding.summary.push_str(loss);
     Finding { code: Code::MirrorUnavailable, detail: None, ..finding }.severity(Severity::Warning)
 }
 

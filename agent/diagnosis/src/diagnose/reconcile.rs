@@ -9,7 +9,7 @@ use crate::layer::node;
 use crate::message::{Explained, classify};
 use crate::plan::Plan;
 use crate::pull::{Brought, Growth, Pull, PullEvidence, PullOutcome};
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, gives_up_after};
 use crate::text::clean;
 
 /// Bytes of the runtime's message in a report.
@@ -114,10 +114,12 @@ fn disagreement(judged: Judged, runtime: &Runtime, theirs: Finding) -> (Judged, 
     (fails_by(judged, theirs, warning), agrees)
 }
 
-/// At the deadline: what the examination found stands, unless it found nothing and the pull stands still.
+/// At the deadline: what the examination found stands, unless it found nothing and the pull stands still. A pull that waits
+/// for a silent mirror stands still too, and goes on afterwards.
 fn cancelled(judged: Judged, runtime: &Runtime, pull: &Pull) -> Judged {
+    let waits = judged.failures.iter().any(|failure| gives_up_after(&failure.to_cause()).is_some());
     match pull.growth {
-        Growth::Still { seconds } if judged.verdict != Verdict::Failing => {
+        Growth::Still { seconds } if judged.verdict != Verdict::Failing && !waits => {
             fails_by(judged, node::stalled(runtime, seconds), None)
         }
         _ => judged,
@@ -164,8 +166,10 @@ fn of_message(told: &Explained) -> Finding {
 /// (`core/remotes/docker/resolver.go` `Resolve`).
 fn tells_of_another(told: &Explained, failures: &[Finding]) -> bool {
     let host = told.cause.as_ref().and_then(|cause| cause.host.as_deref());
-    // `not found` names the image and no endpoint.
-    let nameless = |code| matches!(code, Code::TagNotFound | Code::DigestNotFound | Code::RepositoryNotFound);
+    // `not found` names the image, or a part of it, and no endpoint.
+    let nameless = |code| {
+        matches!(code, Code::TagNotFound | Code::DigestNotFound | Code::RepositoryNotFound | Code::BlobUnavailable)
+    };
     failures.iter().any(|failure| {
         let is_there = host.is_none() || host == failure.host.as_deref() || nameless(failure.code);
         is_there && allows(told, failure)

@@ -5,7 +5,9 @@ use pullagent_diagnosis::cause::{Code, Severity};
 use pullagent_diagnosis::diagnose::diagnose;
 use pullagent_diagnosis::diagnosis::{Diagnosis, Verdict};
 use pullagent_diagnosis::evidence::{EndpointEvidence, Evidence, Identity, Role};
-use pullagent_diagnosis::layer::registry::Answer;
+use pullagent_diagnosis::layer::dns::DnsOutcome;
+use pullagent_diagnosis::layer::registry::{Answer, Challenge, Response};
+use pullagent_diagnosis::layer::tls::{CertificateFault, ChainShape, TlsOutcome};
 use pullagent_diagnosis::layer::transport::ConnectOutcome;
 use pullagent_diagnosis::plan::Plan;
 use pullagent_diagnosis::pull::{Attempt, Growth, Pull, PullEvidence, PullOutcome};
@@ -117,4 +119,72 @@ fn the_runtime_agrees_whichever_of_the_failures_it_tells() {
     // Nobody whom we saw fail did so in this way.
     check(404, 404, MIRROR, REFUSED, Code::ConnectionRefused, false);
     check(0, 404, "registry.test", REFUSED, Code::ConnectionRefused, false);
+}
+
+/// A row of the vectors: what an endpoint does, and what containerd 2.x made of it.
+#[derive(serde::Deserialize)]
+struct Row {
+    mirror: String,
+    upstream: String,
+    error: String,
+}
+
+/// What is seen of an endpoint that behaves as a word of the vectors says.
+fn behaving(role: Role, host: &str, word: &str) -> EndpointEvidence {
+    let status = match word {
+        "refused" => 0,
+        "nomanifest" => 404,
+        "denied" => 403,
+        "scope" | "basic" => 401,
+        "ratelimit" => 429,
+        "e500" => 500,
+        "e503" => 503,
+        "ok" | "tls" | "dns" | "blob404" | "blobbad" => 200,
+        other => panic!("an unknown word: {other}"),
+    };
+    let mut endpoint = seen(role, host, status);
+    let hop = &mut endpoint.hops[0];
+    match word {
+        "dns" => hop.dns.as_mut().unwrap().outcome = DnsOutcome::NameNotFound,
+        "tls" => {
+            let (issuer, chain) = ("CN=x".to_owned(), ChainShape::PrivateAuthority);
+            let fault = CertificateFault::UnknownAuthority { issuer, chain };
+            hop.tls.as_mut().unwrap().outcome = TlsOutcome::CertificateRefused { fault, further: vec![] };
+        }
+        "basic" => {
+            endpoint.exchanges.truncate(1);
+            let wish = vec![Challenge::Basic];
+            endpoint.exchanges[0].answer = Answer::Response(Response { challenges: wish, ..healthy::answered(401) });
+        }
+        "blob404" => endpoint.exchanges[4].answer = Answer::Response(healthy::answered(404)),
+        "blobbad" => endpoint.exchanges[4].answer = Answer::Corrupt { why: "another digest".into() },
+        _ => {}
+    }
+    endpoint
+}
+
+/// In the vectors a web page passes for content: the part of containerd that was run does not look into manifests.
+#[test]
+fn whatever_containerd_tells_of_two_endpoints_is_one_of_the_failures_seen() {
+    const ROWS: &str = include_str!("../../../../tests/vectors/mirror-matrix.jsonl");
+    let rows = ROWS.lines().map(|line| serde_json::from_str::<Row>(line).unwrap());
+    let rows: Vec<Row> = rows.filter(|row| row.mirror != "html").collect();
+    assert!(rows.len() > 20);
+    for Row { mirror, upstream, error } in rows {
+        let name = if upstream == "refused" { "upstream.corp.example:1" } else { "upstream.corp.example:5000" };
+        let mirror_name = if mirror == "dns" { "nx-mirror.corp.example" } else { "mirror.corp.example:5443" };
+        let (mut case, mut plan) = posed();
+        case.image = format!("{name}/team/app:1.4.2");
+        plan.target = pullagent_diagnosis::plan::plan(&case, &healthy::config()).target;
+        let endpoints = vec![behaving(Role::Mirror, mirror_name, &mirror), behaving(Role::Registry, name, &upstream)];
+        let message =
+            format!("failed to pull and unpack image \"{}\": failed to resolve reference \"{0}\": {error}", case.image);
+        let outcome =
+            if error.is_empty() { PullOutcome::Ok } else { PullOutcome::Failed { status: "Unknown".into(), message } };
+        let attempts = vec![Attempt { identity: Identity::Anonymous, outcome }];
+        let pull = Some(PullEvidence::Made(Pull { attempts, ms: 9, growth: Growth::NotSeen, brought: None }));
+        let found = diagnose(&case, &plan, &Evidence { endpoints, pull, ..healthy::evidence() });
+        assert_eq!(found.pull.agrees, Some(true), "{mirror} {upstream}: {:#?}\n{error}", found.findings);
+        assert_eq!(found.verdict == Verdict::Failing, !error.is_empty(), "{mirror} {upstream}");
+    }
 }

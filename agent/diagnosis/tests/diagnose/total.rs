@@ -21,7 +21,7 @@ use pullagent_diagnosis::layer::registry::{Answer, Challenge, RateLimit, Registr
 use pullagent_diagnosis::layer::tls::{CertificateFacts, CertificateFault, ChainShape, TlsOutcome};
 use pullagent_diagnosis::layer::transport::{ConnectOutcome, StreamFailure};
 use pullagent_diagnosis::manifest::Manifest;
-use pullagent_diagnosis::plan::{Credential, Offer};
+use pullagent_diagnosis::plan::{Credential, Endpoint, Offer};
 
 use crate::healthy;
 
@@ -332,8 +332,13 @@ proptest! {
         evidence in evidence(),
         credentials in vec(credential(), 0..3),
         unread in vec(words(), 0..2),
+        mirrors in vec(any::<bool>(), 0..3),
     ) {
         let (case, mut plan) = healthy::posed();
+        for resolves in mirrors {
+            let mirror = Endpoint { role: Role::Mirror, resolves, ..plan.endpoints[0].clone() };
+            plan.endpoints.insert(0, mirror);
+        }
         (plan.credentials, plan.unread_credentials) = (credentials, unread);
         let found = diagnose(&case, &plan, &evidence);
         let fails = matches!(found.verdict, Verdict::Failing | Verdict::Inconclusive);
