@@ -169,3 +169,37 @@ async fn a_stranger_gives_nobody_anything() {
     let asked = requests(&world, "main");
     assert!(asked.iter().all(|r| r.method != "POST" && r.authorization.as_deref() != Some("Basic")), "{asked:#?}");
 }
+
+#[tokio::test]
+async fn a_login_goes_to_no_host_whose_certificate_would_be_refused_though_nobody_verifies_it() {
+    for auth in ["basic", "bearer"] {
+        let local = PRIVATE.replace("image = \"registry.test:", "image = \"localhost:");
+        let text = format!("{local}auth = \"{auth}\"\ncertificate = {{ names = [\"old.test\"] }}\n");
+        let world = World::from_toml("inline", &text).await.unwrap();
+        let (case, plan, evidence) = examined(&world).await;
+        assert_eq!(diagnose(&case, &plan, &evidence).verdict, Verdict::Inconclusive, "{auth}");
+        // A stranger's token is no login.
+        let asked = requests(&world, "main");
+        let given = asked.iter().find(|r| r.authorization.as_deref() == Some("Basic") || r.method == "POST");
+        assert!(!asked.is_empty() && given.is_none(), "{auth}: {given:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_login_that_is_posted_does_not_follow_a_redirect_to_another_host() {
+    let (world, _) = examine(
+        r#"
+auth = "bearer"
+behaviour = [
+    { on = "token", does = { redirect = "https://auth.test:{auth.port}/token" } },
+]
+
+[registry.auth]
+host = "auth.test"
+token_for = "main"
+"#,
+    )
+    .await;
+    assert!(!requests(&world, "auth").is_empty());
+    assert_no_login(&requests(&world, "auth"));
+}

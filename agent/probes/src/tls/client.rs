@@ -65,3 +65,62 @@ impl ResolvesClientCert for Choice {
         !self.0.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, CertifiedIssuer, DnType, KeyPair};
+
+    use super::*;
+
+    fn issuer(name: &str) -> CertifiedIssuer<'static, KeyPair> {
+        let mut params = CertificateParams::new(vec![]).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
+        CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+    }
+
+    /// A certificate of an authority, and its key, both in PEM.
+    fn pair(authority: &CertifiedIssuer<'static, KeyPair>) -> (String, String) {
+        let key = KeyPair::generate().unwrap();
+        let leaf = CertificateParams::new(vec!["node.test".to_owned()]).unwrap().signed_by(&key, authority).unwrap();
+        (leaf.pem(), key.serialize_pem())
+    }
+
+    fn parse(chain: &str, key: &str) -> Result<ClientKey, String> {
+        ClientKey::parse(chain.as_bytes(), &key.as_bytes().to_vec().into())
+    }
+
+    #[test]
+    fn a_pair_that_cannot_be_used_is_said_and_not_shown() {
+        let (ours, (chain, key), (_, other)) = (issuer("a"), pair(&issuer("b")), pair(&issuer("c")));
+        let check = |chain: &str, key: &str, why: &str| assert_eq!(parse(chain, key).unwrap_err(), why);
+        check("", &key, "it holds no certificate");
+        check("-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n", &key, "its PEM is damaged");
+        check(&chain, "s3cret", "its key cannot be read");
+        check(&chain, &chain, "its key cannot be read");
+        check(&chain, &other, "its key belongs to another certificate");
+        let good = parse(&format!("{chain}{}", ours.pem()), &format!("{chain}{key}")).unwrap();
+        assert_eq!(format!("{good:?}"), "ClientKey(***)");
+    }
+
+    #[test]
+    fn the_first_certificate_that_the_server_takes_is_shown() {
+        let (a, b) = (issuer("a"), issuer("b"));
+        let keys: Vec<(String, String)> = vec![pair(&a), pair(&b)];
+        let parsed = keys.iter().map(|(chain, key)| parse(chain, key).unwrap()).collect();
+        let choice = Choice(Arc::new(parsed));
+        let name = |issuer: &CertifiedIssuer<'static, KeyPair>| {
+            x509_parser::parse_x509_certificate(issuer.der()).unwrap().1.subject().as_raw().to_vec()
+        };
+        let ecdsa = [SignatureScheme::ECDSA_NISTP256_SHA256];
+        let check = |authorities: &[&[u8]], schemes: &[SignatureScheme], want: Option<usize>| {
+            let shown = choice.resolve(authorities, schemes);
+            let place = shown.map(|shown| choice.0.iter().position(|key| Arc::ptr_eq(&key.0, &shown)).unwrap());
+            assert_eq!(place, want);
+        };
+        check(&[], &ecdsa, Some(0));
+        check(&[&name(&b)], &ecdsa, Some(1));
+        check(&[&name(&b), &name(&a)], &ecdsa, Some(0));
+        check(&[&name(&issuer("c"))], &ecdsa, None);
+        check(&[], &[SignatureScheme::RSA_PSS_SHA256], None);
+    }
+}
