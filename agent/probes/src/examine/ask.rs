@@ -202,7 +202,7 @@ fn request(site: &Site<'_>, host: &Host, query: &Query<'_>, h2: bool) -> Result<
 
 /// Whether a request carries the endpoint's own headers: to the endpoint each one does, except for a token.
 fn carries_headers(site: &Site<'_>, host: &Host, query: &Query<'_>) -> bool {
-    if query.question == Question::Token { query.with_headers } else { site.terms.is_endpoint(&host.origin) }
+    if query.question == Question::Token { query.with_headers } else { site.terms.is_endpoint_as_allowed(&host.origin) }
 }
 
 fn insert_secret(headers: &mut HeaderMap, name: http::HeaderName, value: Option<&Secret<String>>) {

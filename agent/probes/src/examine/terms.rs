@@ -52,6 +52,12 @@ impl Terms<'_> {
         self.endpoint.repository(self.reference)
     }
 
+    /// Whether an origin is the endpoint itself, spoken to as the node's configuration allows: a redirect does not lead
+    /// its secrets into plain text.
+    pub(super) fn is_endpoint_as_allowed(&self, origin: &Origin) -> bool {
+        self.is_endpoint(origin) && (origin.scheme == self.endpoint.scheme || self.endpoint.http_fallback)
+    }
+
     /// Whether an origin is the endpoint itself, under either scheme.
     pub(super) fn is_endpoint(&self, origin: &Origin) -> bool {
         origin.host().eq_ignore_ascii_case(self.endpoint.host()) && origin.port() == self.endpoint.port(origin.scheme)
