@@ -3,6 +3,7 @@
 use super::link::{Outcome, Point};
 use crate::evidence::Role;
 use crate::plan::Plan;
+use crate::runtime::{Kind, Runtime};
 
 /// Where a pull ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,13 +22,14 @@ pub(super) fn of(plan: &Plan, outcomes: &[Outcome]) -> End {
     let resolving = || outcomes.iter().enumerate().filter(|(index, _)| resolves(*index));
     let others = || outcomes.iter().enumerate().filter(|(index, _)| !resolves(*index));
     let point = |outcome: &Outcome| outcome.failure().map(|failure| failure.point);
+    let ends = |outcome: &Outcome| point(outcome).is_some_and(|point| ends_the_pull(plan, point));
     for (index, outcome) in resolving() {
         if matches!(outcome, Outcome::Serves) {
             // Content is asked for in the order of all endpoints, those that resolve nothing among them.
-            let spoilt = others().find(|(other, o)| *other < index && point(o) == Some(Point::Taken));
+            let spoilt = others().find(|(other, outcome)| *other < index && ends(outcome));
             return spoilt.map_or(End::Served(index), |(other, _)| End::Failed(other));
         }
-        if point(outcome) == Some(Point::Taken) {
+        if ends(outcome) {
             return End::Failed(index);
         }
     }
@@ -53,6 +55,17 @@ pub(super) fn of(plan: &Plan, outcomes: &[Outcome]) -> End {
     }
 }
 
+/// Whether the runtime asks nobody else after a failure at this point. CRI-O takes everything from the endpoint that it
+/// has the manifest from (`containers/image` `docker_image_src.go` `newImageSource`).
+pub(super) fn ends_the_pull(plan: &Plan, point: Point) -> bool {
+    let is_cri_o = || plan.runtime.as_ref().and_then(Runtime::version).is_some_and(|v| v.kind() == Kind::CriO);
+    match point {
+        Point::Taken => true,
+        Point::Part { .. } => is_cri_o(),
+        Point::Unreached | Point::Refused { .. } => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,8 +75,8 @@ mod tests {
     use crate::config::{files, hosts_file, process_env, proxy_env, resolv_conf, trust};
     use crate::diagnose::link::Failure;
     use crate::finding::Finding;
-    use crate::plan::Endpoint;
-    use crate::plan::plan;
+    use crate::plan::{Endpoint, plan};
+    use crate::runtime::{RuntimeAnswer, RuntimeProcess, RuntimeVersion};
 
     fn fails(point: Point) -> Outcome {
         Outcome::Fails(Failure { finding: Finding::new(Code::Unknown, ""), point })
@@ -83,6 +96,11 @@ mod tests {
     /// The end of endpoints that come to this; the last is the registry, one with `pull:` before it resolves nothing.
     #[track_caller]
     fn check(words: &str, want: End) {
+        check_with(None, words, want);
+    }
+
+    #[track_caller]
+    fn check_with(runtime: Option<&str>, words: &str, want: End) {
         let words: Vec<&str> = words.split_whitespace().collect();
         let node =
             Node { name: String::new(), platform: "linux/amd64".parse().unwrap(), has_ipv4: true, has_ipv6: true };
@@ -105,6 +123,13 @@ mod tests {
         };
         let case = Case { image: "r.test/a:1".into(), platform: None, credentials: vec![], anonymous: false };
         let mut plan = plan(&case, &config);
+        plan.runtime = runtime.map(|name| Runtime {
+            endpoint: String::new(),
+            named_by: None,
+            answer: RuntimeAnswer::Version(RuntimeVersion { name: name.into(), version: "1".into() }),
+            process: RuntimeProcess::NotSeen { why: String::new() },
+            config_file: None,
+        });
         let endpoint = |(index, word): (usize, &&str)| {
             let role = if index + 1 == words.len() { Role::Registry } else { Role::Mirror };
             let resolves = !word.starts_with("pull:");
@@ -130,6 +155,9 @@ mod tests {
         check("taken serves", End::Failed(0));
         check("404 taken serves", End::Failed(1));
         check("serves taken", End::Served(0));
+        check_with(Some("containerd"), "lost serves", End::Served(1));
+        check_with(Some("cri-o"), "lost serves", End::Failed(0));
+        check_with(Some("cri-o"), "404 serves", End::Served(1));
     }
 
     #[test]

@@ -2,14 +2,14 @@
 
 use std::fmt::Write as _;
 
-use super::end::End;
+use super::end::{self, End};
 use super::link::{Failure, Outcome, Point};
 use crate::cause::{Code, Severity};
 use crate::evidence::{EndpointEvidence, Evidence, Question, Role};
 use crate::finding::Finding;
-use crate::plan::{Endpoint, Plan};
+use crate::plan::{Endpoint, Plan, TrustPlace};
 use crate::reference::Reference;
-use crate::runtime;
+use crate::runtime::{self, Kind, Runtime, RuntimeVersion};
 use crate::text::{clean, duration_in_words};
 
 /// Bytes of a path from a configuration.
@@ -22,11 +22,10 @@ pub(super) fn cause(plan: &Plan, reference: &Reference, outcomes: &[Outcome], en
     let endpoint = plan.endpoints.get(index).filter(|endpoint| endpoint.role == Role::Mirror);
     let Some(mirror) = endpoint else { return Some(failure.finding.clone()) };
     let registry = &reference.registry;
-    if failure.point == Point::Taken {
+    if end::ends_the_pull(plan, failure.point) {
         let mut cause = naming_the_mirror(&failure.finding, mirror);
         cause.summary.push_str("; the runtime takes the mirror's answer and asks nobody else");
-        let place = mirror.set_in.as_ref().map(|dir| format!(" of {}", clean(dir, PATH))).unwrap_or_default();
-        return Some(cause.fix(format!("until the mirror is mended, take it out{place}")));
+        return Some(cause.fix(format!("until the mirror is mended, take it out of {}", named_in(plan, mirror))));
     }
     let mut cause = if failure.status() == Some(404) {
         lacking(failure, mirror, reference).fix("let the mirror have the image")
@@ -35,6 +34,20 @@ pub(super) fn cause(plan: &Plan, reference: &Reference, outcomes: &[Outcome], en
     };
     let _ = write!(cause.summary, "; {registry} itself cannot be reached");
     Some(cause.fix(format!("or open the way from this node to {registry}")))
+}
+
+/// Where the configuration names a mirror.
+fn named_in(plan: &Plan, mirror: &Endpoint) -> String {
+    if let Some(TrustPlace::HostsToml { file, .. }) = &mirror.trusted_by {
+        return clean(file, PATH);
+    }
+    let kind = plan.runtime.as_ref().and_then(Runtime::version).map(RuntimeVersion::kind);
+    match kind {
+        Some(Kind::CriO) => "registries.conf",
+        Some(Kind::Docker) => "/etc/docker/daemon.json",
+        Some(Kind::Containerd | Kind::Other) | None => "the runtime's configuration",
+    }
+    .to_owned()
 }
 
 /// What is worth knowing of the endpoints that fail and are not the cause.
@@ -110,7 +123,7 @@ fn naming_the_mirror(finding: &Finding, mirror: &Endpoint) -> Finding {
 /// What the failure costs each pull: the runtime's own patience with silence, else the time that it took here.
 fn cost(plan: &Plan, seen: &EndpointEvidence, failure: &Finding) -> String {
     if let Some(patience) = runtime::gives_up_after(&failure.to_cause()) {
-        let who = plan.runtime.as_ref().map_or_else(|| "the runtime".to_owned(), runtime::Runtime::called);
+        let who = plan.runtime.as_ref().map_or_else(|| "the runtime".to_owned(), Runtime::called);
         return format!("; {who} waits {} for it at each pull", duration_in_words(patience.as_secs()));
     }
     let hop = seen.hops.first();
