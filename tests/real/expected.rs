@@ -18,7 +18,16 @@ pub(crate) fn left_out(world: &str, scenario: &Scenario) -> Option<&'static str>
     if scenario.platform != "linux/amd64" {
         return Some("the platform of a real runtime is the machine's");
     }
+    if scenario.runtime.as_ref().is_some_and(|runtime| !runtime.starts_with("containerd ")) {
+        return Some("its runtime is another, which no registry here has");
+    }
     LEFT_OUT.iter().find(|(name, _)| *name == world).map(|(_, why)| *why)
+}
+
+/// Whether a world is one for a containerd of this version: most say nothing of it, some hold files of one.
+pub(crate) fn is_for(scenario: &Scenario, version: &str) -> bool {
+    let wanted = scenario.runtime.as_ref().and_then(|runtime| runtime.strip_prefix("containerd "));
+    wanted.is_none_or(|wanted| wanted.starts_with(&format!("{version}.")))
 }
 
 /// What is done to a node besides its world.
@@ -80,6 +89,7 @@ type Exception = (&'static str, On, &'static str, &'static str);
 
 const NO_END: &str = "containerd waits without an end for an answer to a request that was taken";
 const LOCAL: &str = "the trouble is the runtime's own, and no registry shows it";
+const AT_EACH_STEP: &str = "containerd waits 30 s for the mirror at each step, and there are several";
 const AS_LONG: &str = "containerd waits for a proxy as long as it is given here";
 const OLD_GO: &str = "the Go of Debian's 1.6 reads what stands before the colon as the name of an HTTP proxy";
 
@@ -91,6 +101,7 @@ const EXCEPTIONS: &[Exception] = &[
     ("layer-damaged", On::All, "ContentCorrupt", "an examination loads no layer"),
     ("layer-stalls", On::All, "cancelled", NO_END),
     ("manifest-stalls", On::All, "cancelled", NO_END),
+    ("mirror-silent", On::All, "cancelled", AT_EACH_STEP),
     ("registry-never-answers", On::All, "cancelled", NO_END),
     ("token-service-hangs", On::All, "cancelled", NO_END),
     ("proxy-silent", On::All, "cancelled", AS_LONG),
@@ -153,7 +164,7 @@ pub(crate) fn disaster_of(world: &str) -> Option<Disaster> {
 }
 
 /// Worlds in which somebody waits for a deadline, besides those whose cause is one.
-const WAITING: &[&str] = &["proxy-silent", "proxy-socks-silent", "first-resolver-silent"];
+const WAITING: &[&str] = &["mirror-silent", "proxy-silent", "proxy-socks-silent", "first-resolver-silent"];
 
 /// Whether somebody waits for a deadline in this world.
 pub(crate) fn is_slow(world: &str, file: &Expect) -> bool {

@@ -29,7 +29,8 @@ pub(crate) fn rows(releases: &[Release]) -> (Vec<Row>, Vec<String>) {
             continue;
         }
         let slow = is_slow(&world, &scenario.expect);
-        rows.extend(releases.iter().map(|release| Row {
+        let fitting = releases.iter().filter(|release| expected::is_for(&scenario, &release.version));
+        rows.extend(fitting.map(|release| Row {
             world: world.clone(),
             file: file.clone(),
             release: release.clone(),
