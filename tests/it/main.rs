@@ -5,6 +5,7 @@ mod command;
 mod docker_registry;
 mod logins;
 mod mirrors;
+mod node;
 mod proxies;
 mod pullagent;
 mod scenarios;

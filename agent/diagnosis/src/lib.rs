@@ -23,6 +23,7 @@ pub mod plan;
 pub mod platform;
 pub mod plugin;
 pub mod pull;
+pub mod pull_configuration;
 pub mod reference;
 pub mod report;
 pub mod reproduction;

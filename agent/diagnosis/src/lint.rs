@@ -11,9 +11,10 @@ mod tests;
 use crate::case::NodeConfig;
 use crate::finding::Finding;
 
-/// Looks through the proxies of the environment that counts and the runtime's own files.
-pub fn lint(node: &NodeConfig) -> Vec<Finding> {
+/// Looks through the proxies of the environment that counts and the runtime's own files; with `registry`, of its
+/// directories through those of that one alone.
+pub fn lint(node: &NodeConfig, registry: Option<&str>) -> Vec<Finding> {
     let mut findings = environment::lint(node);
-    findings.extend(runtime::lint(node));
+    findings.extend(runtime::lint(node, registry));
     findings
 }

@@ -2,6 +2,7 @@
 //!
 //! Every form is without a final line break, and free of characters that steer a terminal.
 
+mod configuration;
 mod explained;
 mod json;
 mod layout;
@@ -23,6 +24,7 @@ use std::str::FromStr;
 use crate::authority::{Scheme, split_authority};
 use crate::diagnosis::{Diagnosis, Verdict};
 
+pub use configuration::{comparison_json, comparison_text, configuration_json, configuration_text};
 pub use explained::render_explained;
 pub use json::schema;
 pub(crate) use json::schema_of;

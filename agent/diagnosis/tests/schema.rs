@@ -22,6 +22,7 @@ use pullagent_diagnosis::layer::transport::{AddressEvidence, ConnectEvidence, Co
 use pullagent_diagnosis::message;
 use pullagent_diagnosis::plan::plan;
 use pullagent_diagnosis::platform::Platform;
+use pullagent_diagnosis::pull_configuration;
 use pullagent_diagnosis::report;
 use serde_json::Value;
 
@@ -155,6 +156,8 @@ fn pulled(diagnosis: &mut Diagnosis) {
 fn the_schemas_in_docs_are_those_of_the_types() {
     check_schema("report.schema.json", &report::schema());
     check_schema("explain.schema.json", &message::schema());
+    check_schema("node.schema.json", &pull_configuration::schema());
+    check_schema("node-diff.schema.json", &pull_configuration::comparison_schema());
 }
 
 #[track_caller]

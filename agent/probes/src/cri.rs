@@ -16,4 +16,5 @@ mod store;
 pub use growth::Progress;
 pub use pull::reproduce;
 pub use socket::{EndpointError, Found, find};
+pub use store::holds;
 pub(crate) use store::look;

@@ -6,6 +6,7 @@
 mod cgroup;
 mod doubt;
 mod formats;
+mod kubelet;
 mod listener;
 mod proc;
 mod sight;
@@ -22,6 +23,8 @@ use self::proc::Proc;
 use self::sight::Sight;
 use crate::environment::Environment;
 use crate::host_root::below;
+
+pub use self::kubelet::kubelet;
 
 /// The first process of a node. As a service manager it listens for others and hands the socket on when one connects.
 const INIT: i32 = 1;

@@ -24,6 +24,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Probe(Box<ProbeArguments>),
     Explain(ExplainArguments),
+    Node(NodeArguments),
 }
 
 /// Find out whether IMAGE can be pulled on this node; if not, the one cause and the fix
@@ -156,6 +157,68 @@ pub(crate) struct ExplainArguments {
     /// How to report: text, short or json; the page of a code is always text
     #[arg(short, long, value_name = "FORMAT", default_value_t = Format::Text)]
     pub(crate) output: Format,
+}
+
+/// Show this node's pull configuration as its container runtime sees it, and what in it does nothing
+///
+/// Which files the runtime reads and what each sets, where every registry is asked and which way, the proxies and
+/// certificates of its own process, name servers, and the kubelet's settings for images. Then what is ignored, invalid,
+/// or otherwise in the files than in the running process. Nothing is contacted but the runtime's own socket.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit status:
+  0  shown                           1  with --fail-on: there is a warning, or worse
+  2  wrong usage, or own trouble
+
+Examples:
+  pullagent node
+  pullagent node --host registry.corp.io:5000        whom a pull from it would ask
+  pullagent node -o json > node-1.json               on a node that works
+  pullagent node --diff node-1.json                  on one that does not")]
+pub(crate) struct NodeArguments {
+    /// Show only where one registry is asked, which way and how
+    #[arg(long, value_name = "HOST")]
+    pub(crate) host: Option<String>,
+
+    /// Show only what differs from another node, whose JSON is in this file
+    #[arg(long, value_name = "FILE", conflicts_with = "host")]
+    pub(crate) diff: Option<PathBuf>,
+
+    /// The runtime's CRI socket as this process sees it, by path or URL
+    #[arg(long, value_name = "SOCKET")]
+    pub(crate) runtime_endpoint: Option<String>,
+
+    /// Where the node's root file system is mounted
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    pub(crate) host_root: PathBuf,
+
+    /// Exit with 1 if anything is ignored, invalid or has come apart
+    #[arg(long, value_name = "SEVERITY")]
+    pub(crate) fail_on: Option<FailOnNode>,
+
+    /// Show every row
+    #[arg(short, long, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+
+    /// How to report
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) output: NodeFormat,
+}
+
+/// From which severity on a finding fails the command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FailOnNode {
+    /// A warning or worse
+    Warning,
+}
+
+/// The forms of a node's configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum NodeFormat {
+    /// The screen for a person
+    Text,
+    /// One line of JSON
+    Json,
 }
 
 /// A time such as `10s` or `1m 30s`: more than nothing, and at most ten minutes.

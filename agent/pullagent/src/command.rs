@@ -1,4 +1,5 @@
 //! One file a command: it gathers what the command line says, and carries the answer to the screen.
 
 pub(crate) mod explain;
+pub(crate) mod node;
 pub(crate) mod probe;

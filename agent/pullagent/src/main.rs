@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use cli::{Cli, Command};
-use command::{explain, probe};
+use command::{explain, node, probe};
 
 /// The tool itself failed, or was called wrongly.
 const TROUBLE: u8 = 2;
@@ -38,6 +38,7 @@ async fn run(command: Command) -> anyhow::Result<u8> {
     match command {
         Command::Probe(arguments) => probe::run(*arguments).await,
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Node(arguments) => node::run(&arguments).await,
     }
 }
 

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use pullagent_diagnosis::case::{Case, NodeConfig};
 use pullagent_diagnosis::plan::plan;
+use pullagent_diagnosis::pull_configuration::pull_configuration;
 use pullagent_diagnosis::runtime::{Kind, Runtime, RuntimeAnswer};
 use pullagent_probes::cri::{self, Found};
 use pullagent_probes::files::read_all;
 use pullagent_probes::node::{Environment, read_node};
-use pullagent_probes::process::{ProcessFacts, behind};
+use pullagent_probes::process::{ProcessFacts, behind, kubelet};
 
 /// Docker's own socket: behind cri-dockerd the daemon there makes every request.
 const DOCKER: &str = "run/docker.sock";
@@ -25,8 +26,26 @@ pub(crate) struct Here {
     pub(crate) socket: Option<PathBuf>,
 }
 
-/// Reads the node below `host_root`, whose runtime is at `endpoint` or else where it is found, as far as `cases` need it.
-pub(crate) async fn look(host_root: &Path, endpoint: Option<&str>, cases: Vec<Case>) -> anyhow::Result<Here> {
+/// How much of the node is read.
+pub(crate) enum Wanted {
+    /// What these cases need.
+    Cases(Vec<Case>),
+    /// Its whole pull configuration, or what of it concerns one registry.
+    Configuration(Option<String>),
+}
+
+impl Wanted {
+    /// Computes what will be computed, so that the snapshot of files knows what it lacks.
+    fn rehearse(&self, node: &NodeConfig) {
+        match self {
+            Self::Cases(cases) => cases.iter().for_each(|case| drop(plan(case, node))),
+            Self::Configuration(registry) => drop(pull_configuration(node, registry.as_deref())),
+        }
+    }
+}
+
+/// Reads the node below `host_root`, whose runtime is at `endpoint` or else where it is found, as far as it is wanted.
+pub(crate) async fn look(host_root: &Path, endpoint: Option<&str>, wanted: Wanted) -> anyhow::Result<Here> {
     if !host_root.is_dir() {
         bail!("--host-root `{}` is no folder", host_root.display());
     }
@@ -39,8 +58,11 @@ pub(crate) async fn look(host_root: &Path, endpoint: Option<&str>, cases: Vec<Ca
     let node = tokio::task::spawn_blocking(move || {
         let runtime = found.map(|found| with_process(found, &root));
         let mut node = read_node(&root, &ours, runtime);
-        // What a plan needs is known once it was tried.
-        read_all(&mut node, &root, |node| &mut node.files, |node| cases.iter().for_each(|case| drop(plan(case, node))));
+        if matches!(wanted, Wanted::Configuration(_)) {
+            node.kubelet = Some(kubelet(&root));
+        }
+        // What is needed is known once it was tried.
+        read_all(&mut node, &root, |node| &mut node.files, |node| wanted.rehearse(node));
         node
     });
     let node = node.await.context("cannot read the node")?;

@@ -225,6 +225,13 @@ pub fn roots(version: ContainerdVersion, config: &ContainerdConfig) -> Vec<&str>
     }
 }
 
+/// The registry that a directory is for: `host_5000_` is how one spells `host:5000` where a colon would not do.
+pub fn registry_of(directory: &str) -> String {
+    let split = directory.strip_suffix('_').and_then(|rest| rest.rsplit_once('_'));
+    let split = split.filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    split.map_or_else(|| directory.to_owned(), |(host, port)| format!("{host}:{port}"))
+}
+
 impl fmt::Display for ContainerdVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.major, self.minor)

@@ -3,7 +3,7 @@
 use crate::case::NodeConfig;
 use crate::cause::Code;
 use crate::config::containerd::config_toml::ContainerdConfig;
-use crate::config::containerd::{ContainerdVersion, roots};
+use crate::config::containerd::{ContainerdVersion, registry_of, roots};
 use crate::config::crio_conf::CrioConf;
 use crate::config::files::{Files, NotRead, join};
 use crate::config::policy_json::Policy;
@@ -13,20 +13,20 @@ use crate::plan::sources::runtime_kind;
 use crate::plan::sources::said::{ignored, refused_by_all};
 use crate::runtime::Kind;
 
-pub(super) fn lint(node: &NodeConfig) -> Vec<Finding> {
+pub(super) fn lint(node: &NodeConfig, registry: Option<&str>) -> Vec<Finding> {
     match runtime_kind(node) {
-        Some(Kind::Containerd) => containerd(node),
+        Some(Kind::Containerd) => containerd(node, registry),
         Some(Kind::CriO) => cri_o(node),
         Some(Kind::Docker | Kind::Other) | None => Vec::new(),
     }
 }
 
-fn containerd(node: &NodeConfig) -> Vec<Finding> {
+fn containerd(node: &NodeConfig, registry: Option<&str>) -> Vec<Finding> {
     let version = version(node);
     let config = ContainerdConfig::read(version, &node.files, config_file(node));
     let mut findings = removed(version, &config);
     for root in roots(version, &config) {
-        findings.extend(hidden_defaults(&node.files, root));
+        findings.extend(hidden_defaults(&node.files, root, registry));
     }
     findings
 }
@@ -46,12 +46,13 @@ fn removed(version: ContainerdVersion, config: &ContainerdConfig) -> Vec<Finding
 }
 
 /// A directory without a hosts.toml hides `_default` all the same.
-fn hidden_defaults(files: &Files, root: &str) -> Vec<Finding> {
+fn hidden_defaults(files: &Files, root: &str, registry: Option<&str>) -> Vec<Finding> {
     let Ok(names) = files.list(root) else { return Vec::new() };
     if !names.contains(&"_default") {
         return Vec::new();
     }
-    let own = names.into_iter().filter(|name| *name != "_default").map(|name| join(root, name));
+    let concerns = |name: &&str| *name != "_default" && registry.is_none_or(|registry| registry_of(name) == registry);
+    let own = names.into_iter().filter(concerns).map(|name| join(root, name));
     let is_bare = |dir: &String| match files.read(&join(dir, "hosts.toml")) {
         Ok(content) => content.is_empty(),
         Err(why) => why == NotRead::Absent && files.is_dir(dir) == Ok(true),

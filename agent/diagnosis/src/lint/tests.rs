@@ -36,7 +36,7 @@ fn node(environment: &[(&str, &str)], on_node: &[(&str, &str)]) -> NodeConfig {
 /// The details of what is said, and that nothing of a password is.
 #[track_caller]
 fn check(environment: &[(&str, &str)], on_node: &[(&str, &str)], want: &[&str]) -> Vec<Finding> {
-    let found = lint(&node(environment, on_node));
+    let found = lint(&node(environment, on_node), None);
     let details: Vec<&str> = found.iter().filter_map(|finding| finding.detail.as_deref()).collect();
     assert_eq!(details, want, "{found:#?}");
     assert!(!format!("{found:?}").contains("hunter2"), "{found:?}");

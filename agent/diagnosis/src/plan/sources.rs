@@ -2,7 +2,7 @@
 
 pub(crate) mod containerd;
 mod cri_o;
-mod docker;
+pub(crate) mod docker;
 pub(crate) mod said;
 
 use super::endpoint::Endpoint;

@@ -51,6 +51,13 @@ pub(crate) async fn look(socket: &Path, host_root: &Path, image: &str, deadline:
     store
 }
 
+/// Whether the runtime at `socket` holds an image under this name; in words, why it did not say.
+pub async fn holds(socket: &Path, image: &str) -> Result<bool, String> {
+    let by = within(PATIENCE);
+    let client = Client::connect(socket, by).await.map_err(|error| error.to_string())?;
+    client.held(image, by).await.map(|held| held.is_some()).map_err(|failure| failure.to_string())
+}
+
 const HELD: &str = "what the node holds of the image";
 const ROOM: &str = "the room on the image filesystem";
 

@@ -57,6 +57,22 @@ pub(super) fn parse_listening(unix: &[u8]) -> BTreeSet<u64> {
     unix.split(|byte| *byte == b'\n').skip(1).filter_map(listening).collect()
 }
 
+/// The inodes of the sockets of `/proc/PID/net/tcp` or `tcp6` that listen on one of the ports.
+pub(super) fn parse_listening_ports(tcp: &[u8], ports: &[u16]) -> BTreeSet<u64> {
+    /// `TCP_LISTEN`.
+    const LISTENS: &str = "0A";
+    let listening = |line: &[u8]| {
+        // sl local_address rem_address st tx_queue:rx_queue tr:tm->when retrnsmt uid timeout inode
+        let mut fields = str::from_utf8(line).ok()?.split_ascii_whitespace();
+        let (_, port) = fields.nth(1)?.rsplit_once(':')?;
+        let port = u16::from_str_radix(port, 16).ok()?;
+        let state = fields.nth(1)?;
+        let inode = fields.nth(5)?.parse().ok()?;
+        (state == LISTENS && ports.contains(&port)).then_some(inode)
+    };
+    tcp.split(|byte| *byte == b'\n').skip(1).filter_map(listening).collect()
+}
+
 /// The inode in the target of a link in `/proc/PID/fd`, if that is a socket.
 pub(super) fn parse_socket_link(target: &str) -> Option<u64> {
     target.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
@@ -129,6 +145,18 @@ mod tests {
             ffff888000000000: 00000002 00000000 00010000\n\nnonsense\n";
         assert_eq!(parse_listening(unix), [10, 12, 13].into());
         assert!(parse_listening(b"").is_empty());
+    }
+
+    #[test]
+    fn only_listeners_on_a_port_are_listed() {
+        let tcp = b"  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n\
+            0: 0100007F:2808 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 41 1 0 100 0\n\
+            1: 0100007F:2808 0100007F:D903 01 00000000:00000000 00:00000000 00000000     0        0 42 1 0 20 4\n\
+            2: 00000000000000000000000000000000:280A 00000000000000000000000000000000:0000 0A 0:0 0:0 0 0 0 43 1\n\
+            3: 00000000:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 44 1 0 100 0\n\
+            4: 00000000:280A 00000000:0000 0A\nnonsense\n\xff\n";
+        assert_eq!(parse_listening_ports(tcp, &[10_250, 10_248]), [41, 43].into());
+        assert!(parse_listening_ports(b"", &[10_250]).is_empty());
     }
 
     #[test]

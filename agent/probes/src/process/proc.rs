@@ -11,7 +11,8 @@ use nix::unistd::{SysconfVar, sysconf};
 
 use super::doubt::Doubt;
 use super::formats::{
-    Life, has_every_user, parse_boot_time, parse_listening, parse_socket_link, parse_stat, parse_users,
+    Life, has_every_user, parse_boot_time, parse_listening, parse_listening_ports, parse_socket_link, parse_stat,
+    parse_users,
 };
 use crate::environment::Environment;
 use crate::host_root::{below, read_bounded};
@@ -57,6 +58,11 @@ impl Proc {
     /// Which process has the number now.
     pub(super) fn life(&self, pid: i32) -> Result<Life, Doubt> {
         self.parsed(pid, "stat", parse_stat)
+    }
+
+    /// What the process calls itself.
+    pub(super) fn name(&self, pid: i32) -> Result<Vec<u8>, Doubt> {
+        Ok(read(&self.file(pid, "comm"), MAX_FILE)?.trim_ascii_end().to_vec())
     }
 
     /// The users that a process runs as.
@@ -108,6 +114,16 @@ impl Proc {
     /// The inodes of the unix sockets that listen in a process's network namespace.
     pub(super) fn listening_beside(&self, pid: i32) -> Result<BTreeSet<u64>, Doubt> {
         Ok(parse_listening(&read(&self.file(pid, "net/unix"), MAX_LIST)?))
+    }
+
+    /// The inodes of the TCP sockets that listen on one of the ports in a process's network namespace.
+    pub(super) fn listening_on(&self, pid: i32, ports: &[u16]) -> Result<BTreeSet<u64>, Doubt> {
+        let mut inodes = parse_listening_ports(&read(&self.file(pid, "net/tcp"), MAX_LIST)?, ports);
+        // A kernel without IPv6 has no such file.
+        if let Ok(six) = read(&self.file(pid, "net/tcp6"), MAX_LIST) {
+            inodes.append(&mut parse_listening_ports(&six, ports));
+        }
+        Ok(inodes)
     }
 
     /// When a process started, by the node's clock.

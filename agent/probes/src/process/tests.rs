@@ -35,7 +35,12 @@ const EVIL: &str = "http://evil.test:3128";
 const ON_A_NODE: &str = "PULLAGENT_TEST_ON_A_NODE";
 
 /// Runs a test as process 1 in a process namespace of its own, with a /proc to it. Only root can do that.
-fn on_a_node<Test: Fn()>(_: Test, body: impl FnOnce()) {
+fn on_a_node<Test: Fn()>(test: Test, body: impl FnOnce()) {
+    on_a_node_with(&[], test, body);
+}
+
+/// The same, with these further namespaces of its own.
+fn on_a_node_with<Test: Fn()>(namespaces: &[&str], _: Test, body: impl FnOnce()) {
     if std::env::var_os(ON_A_NODE).is_some() {
         return body();
     }
@@ -47,6 +52,7 @@ fn on_a_node<Test: Fn()>(_: Test, body: impl FnOnce()) {
     }
     let ran = Command::new("unshare")
         .args(["--pid", "--fork", "--kill-child", "--mount-proc"])
+        .args(namespaces)
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", test, "--test-threads=1", "--nocapture"])
         .env(ON_A_NODE, "1")
@@ -347,4 +353,53 @@ fn a_socket_that_nobody_listens_on_is_refused() {
     check_refused(&socket, Path::new("/"), "Connection refused");
     check_refused(folder.path(), Path::new("/"), "Connection refused");
     check_refused(&folder.path().join("x".repeat(200)), Path::new("/"), "could not be connected to");
+}
+
+/// Takes a name, listens on a port of every address, says so, and lives until its standard input ends.
+const LISTEN_ON_A_PORT: &str = r#"
+    use Socket;
+    $| = 1;
+    my ($name, $port) = @ARGV;
+    $0 = $name;
+    socket(my $listener, AF_INET, SOCK_STREAM, 0) or die;
+    bind($listener, sockaddr_in($port, INADDR_ANY)) or die "$port: $!";
+    listen($listener, 9) or die;
+    print "$$\n";
+    <STDIN>;
+"#;
+
+/// What is taken for the kubelet while a process of this name listens on this port.
+fn kubelet_beside(wrapper: &[&str], name: &str, port: &str) -> (i32, pullagent_diagnosis::case::Kubelet) {
+    let perl = perl();
+    let words: Vec<&str> = wrapper.iter().copied().chain([perl.to_str().unwrap(), "-e", LISTEN_ON_A_PORT]).collect();
+    let mut child = Command::new(words[0])
+        .args(&words[1..])
+        .args([name, port])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{}: {error}; `tests/setup` installs it", words[0]));
+    let said = BufReader::new(child.stdout.take().unwrap());
+    let mut process = Process { child, said };
+    let number = process.number();
+    (number, kubelet(Path::new("/")))
+}
+
+#[test]
+fn the_kubelet_is_who_has_its_name_and_its_port_as_the_nodes_root() {
+    on_a_node_with(&["--net"], the_kubelet_is_who_has_its_name_and_its_port_as_the_nodes_root, || {
+        use pullagent_diagnosis::case::Kubelet;
+        for port in ["10250", "10248"] {
+            let (number, found) = kubelet_beside(&[], "kubelet", port);
+            assert!(matches!(&found, Kubelet::Running { pid, .. } if *pid == number), "{found:?}");
+        }
+        let refused = |wrapper: &[&str], name: &str, port: &str, want: &str| {
+            let (_, found) = kubelet_beside(wrapper, name, port);
+            assert!(matches!(&found, Kubelet::NotSeen { why } if why.contains(want)), "{found:?} in place of {want}");
+        };
+        refused(&[], "kubelet", "10251", "listens on none of the kubelet's ports");
+        refused(&[], "kubelets", "10250", "no process called `kubelet`");
+        refused(&["setpriv", "--reuid=1"], "kubelet", "10250", "as user 1");
+        refused(&["unshare", "--net"], "kubelet", "10250", "in another network than the node");
+    });
 }

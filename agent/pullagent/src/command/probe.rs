@@ -19,7 +19,7 @@ use pullagent_probes::cri::Progress;
 use pullagent_probes::{Limits, Standpoint, examine_from, reproduce};
 
 use crate::cli::{FailOn, ProbeArguments};
-use crate::standpoint::{self, Here};
+use crate::standpoint::{self, Here, Wanted};
 use crate::terminal::{self, StatusLine};
 
 /// Images examined at the same time; they are reported in the order of the command line.
@@ -34,7 +34,7 @@ pub(crate) async fn run(arguments: ProbeArguments) -> anyhow::Result<u8> {
     let credentials = credentials(&arguments)?;
     let cases: Vec<Case> = arguments.images.iter().map(|image| case(image, &arguments, &credentials)).collect();
     let endpoint = arguments.runtime_endpoint.as_deref();
-    let here = standpoint::look(&arguments.host_root, endpoint, cases.clone()).await?;
+    let here = standpoint::look(&arguments.host_root, endpoint, Wanted::Cases(cases.clone())).await?;
     let limits = Limits { total: arguments.timeout, ..Limits::default() };
     let style = terminal::style(arguments.verbose);
     let status = StatusLine::new(arguments.output == Format::Text && !arguments.list_hosts);

@@ -11,7 +11,7 @@ use crate::plan::endpoint::{Endpoint, TrustPlace};
 use crate::reference::Reference;
 
 /// The daemon's settings.
-const FILE: &str = "/etc/docker/daemon.json";
+pub(crate) const FILE: &str = "/etc/docker/daemon.json";
 /// Where certificates for one registry are looked for.
 const CERTS: &str = "/etc/docker/certs.d";
 
