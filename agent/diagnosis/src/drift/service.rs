@@ -65,9 +65,8 @@ pub(super) fn drifted(node: &NodeConfig, service: &Service, running: &Running) -
     let finding = |code: Code, of: &str, differences: &[String]| {
         let Running { called, unit, .. } = running;
         let summary = format!("{called} runs with other {of} than {unit}.service says now: {}", differences.join("; "));
-        let finding = Finding::new(code, summary)
-            .run("make systemd read its units again, if the files are right", &["systemctl", "daemon-reload"]);
-        let finding = running.restart(finding, ", which is when it takes its environment");
+        let reload = format!("if the files are right: `systemctl daemon-reload`, then restart {called}");
+        let finding = Finding::new(code, summary).run(reload, &["systemctl", "restart", unit.as_str()]);
         finding.fix("if the process is right, correct the files before a restart makes them effective")
     };
     let found = [(Code::ProxyDrift, "proxies", &PROXIES[..]), (Code::TrustDrift, "certificates", &TRUST[..])];

@@ -50,6 +50,7 @@ fn essence(message: &str) -> &str {
     while let Some((before, after)) = rest.split_once("\": ")
         && before.starts_with("failed to ")
         && before.matches('"').count() == 1
+        && !before.contains(": ")
         && !before.contains("://")
     {
         rest = after;
@@ -93,6 +94,9 @@ mod tests {
         check("rpc error: code = NotFound desc = failed to resolve image: gone", "failed to resolve image: gone");
         let request = "failed to do request: Head \"https://a/v2/\": EOF";
         check(&format!("failed to resolve reference \"a/b:1\": {request}"), request);
+        let file =
+            "failed to resolve image: unable to read CA cert \"/etc/ca.pem\": open /etc/ca.pem: permission denied";
+        check(&format!("failed to pull and unpack image \"a/b:1\": {file}"), file);
         check("", "");
     }
 }
