@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use pullagent_testkit::cri::{Cri, CriImage};
 use serde_json::Value;
 
 use crate::pullagent::{Ran, run};
@@ -231,4 +232,27 @@ async fn another_nodes_file_that_is_none_is_wrong_usage_and_named() {
     check(Some("{\"schema\": \"pullagent.dev/report/v1\"}"), "its schema is `pullagent.dev/report/v1`").await;
     check(Some("[]"), "its schema is `none`").await;
     check(Some("{\"schema\": \"pullagent.dev/node/v1\"}"), "it is not what `pullagent node -o json` prints").await;
+}
+
+#[tokio::test]
+async fn a_missing_sandbox_image_is_told_by_the_runtime_itself() {
+    let root = kubeadm();
+    let pause = CriImage {
+        id: "sha256:a1".to_owned(),
+        tags: vec!["registry.k8s.io/pause:3.10".to_owned()],
+        ..CriImage::default()
+    };
+    let containerd = || Cri::default().version("containerd", "v2.1.5");
+    for (runtime, missing) in [(containerd(), true), (containerd().image(pause), false)] {
+        let folder = root.path().join("run/containerd");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let socket = folder.join("containerd.sock");
+        let runtime = runtime.start(&socket).expect("a socket");
+        let ran = node(root.path(), &["-o", "json"]).await;
+        drop(runtime);
+        std::fs::remove_file(socket).expect("the socket's file");
+        let value: Value = serde_json::from_str(&ran.out).expect("JSON");
+        assert_eq!(value["runtime"]["version"], "v2.1.5", "{}", ran.err);
+        assert_eq!(ran.out.contains("SandboxImageMissing"), missing, "{}", ran.out);
+    }
 }

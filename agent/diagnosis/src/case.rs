@@ -1,5 +1,8 @@
 //! What a person, a pod or a schedule asks: this image, as these identities, on this node.
 
+#[cfg(test)]
+pub(crate) mod fixtures;
+
 use serde::{Deserialize, Serialize};
 
 use crate::config::dockerconfigjson::ConfigEntry;

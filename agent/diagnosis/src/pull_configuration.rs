@@ -176,3 +176,6 @@ pub fn comparison_schema() -> Value {
 fn in_seconds(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
+
+#[cfg(test)]
+mod tests;

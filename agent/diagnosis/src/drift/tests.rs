@@ -1,13 +1,9 @@
 //! A running containerd beside files that were changed since it started.
 
 use super::*;
-use crate::case::{Network, Node};
-use crate::config::files::Files;
-use crate::config::hosts_file::parse_hosts;
+use crate::case::fixtures;
 use crate::config::process_env::ProcessEnv;
-use crate::config::proxy_env::ProxyEnv;
-use crate::config::resolv_conf::parse_resolv_conf;
-use crate::config::trust::{Trust, TrustSource};
+use crate::config::trust::TrustSource;
 use crate::runtime::{Runtime, RuntimeAnswer, RuntimeVersion};
 
 const UNIT: &str = "/usr/lib/systemd/system/containerd.service";
@@ -20,38 +16,20 @@ fn time(text: &str) -> Timestamp {
 
 /// A node whose containerd was started with these variables.
 fn node(environment: &[(&str, &str)], on_node: &[(&str, &str)]) -> NodeConfig {
-    let mut files = Files::default();
-    for (path, text) in on_node {
-        files.insert_file(path, *text);
-    }
-    let variables = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned().into()));
     let version = RuntimeVersion { name: "containerd".into(), version: "v2.1.5".into() };
-    NodeConfig {
-        node: Node { name: "n".into(), platform: "linux/amd64".parse().unwrap(), has_ipv4: true, has_ipv6: false },
-        network: Network {
-            proxy: ProxyEnv::default(),
-            resolver: parse_resolv_conf("", "n", |_| None),
-            hosts: parse_hosts(""),
-            trust: Trust::default(),
+    let runtime = Runtime {
+        endpoint: "unix:///run/containerd/containerd.sock".into(),
+        named_by: None,
+        answer: RuntimeAnswer::Version(version),
+        process: RuntimeProcess::Verified {
+            pid: 812,
+            started_at: time(START),
+            unit: Some("containerd.service".into()),
+            of_this_tree: true,
         },
-        runtime: Some(Runtime {
-            endpoint: "unix:///run/containerd/containerd.sock".into(),
-            named_by: None,
-            answer: RuntimeAnswer::Version(version),
-            process: RuntimeProcess::Verified {
-                pid: 812,
-                started_at: time(START),
-                unit: Some("containerd.service".into()),
-                of_this_tree: true,
-            },
-            config_file: None,
-        }),
-        files,
-        environment: ProcessEnv::new(true, variables),
-        kubelet: None,
-        unread_credentials: Vec::new(),
-        not_checked: Vec::new(),
-    }
+        config_file: None,
+    };
+    NodeConfig { runtime: Some(runtime), ..fixtures::node(environment, on_node) }
 }
 
 /// What is said of the proxies of a containerd with these variables and this drop-in.
