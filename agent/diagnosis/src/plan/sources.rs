@@ -31,19 +31,39 @@ impl Sources {
 }
 
 /// Whom the node's runtime asks for `reference`, which `image` names as the kubelet hands it on.
-pub(crate) fn of(node: &NodeConfig, image: &str, reference: &Reference) -> Sources {
-    let runtime = node.runtime.as_ref();
-    let version = runtime.and_then(Runtime::version);
-    let mut sources = match runtime_kind(node) {
-        Some(Kind::Containerd) => containerd::sources(node, reference),
-        Some(Kind::CriO) => cri_o::sources(node, image, reference),
-        Some(Kind::Docker) => docker::sources(node, reference),
-        Some(Kind::Other) | None => Sources::default(),
-    };
-    if sources.endpoints.is_empty() && sources.refusal.is_none() {
-        sources.endpoints.push(Endpoint::of_registry(reference, version));
+pub(super) fn of(node: &NodeConfig, image: &str, reference: &Reference) -> Sources {
+    Settings::of(node).sources(image, reference)
+}
+
+/// The runtime's settings as far as they are the same for every image: read once, they answer for many.
+pub(crate) struct Settings<'n> {
+    node: &'n NodeConfig,
+    kind: Option<Kind>,
+    containerd: Option<containerd::Loaded<'n>>,
+}
+
+impl<'n> Settings<'n> {
+    /// Those of a node.
+    pub(crate) fn of(node: &'n NodeConfig) -> Self {
+        let kind = runtime_kind(node);
+        Self { node, kind, containerd: (kind == Some(Kind::Containerd)).then(|| containerd::load(node)) }
     }
-    sources
+
+    /// Whom the runtime asks for an image.
+    pub(crate) fn sources(&self, image: &str, reference: &Reference) -> Sources {
+        let node = self.node;
+        let mut sources = match (self.kind, &self.containerd) {
+            (Some(Kind::Containerd), Some(loaded)) => containerd::sources(node, loaded, reference),
+            (Some(Kind::CriO), _) => cri_o::sources(node, image, reference),
+            (Some(Kind::Docker), _) => docker::sources(node, reference),
+            (Some(Kind::Containerd | Kind::Other) | None, _) => Sources::default(),
+        };
+        if sources.endpoints.is_empty() && sources.refusal.is_none() {
+            let version = node.runtime.as_ref().and_then(Runtime::version);
+            sources.endpoints.push(Endpoint::of_registry(reference, version));
+        }
+        sources
+    }
 }
 
 /// Which runtime's files count: the one that answered; else the one whose socket it is; else the one that has files.

@@ -19,7 +19,7 @@ use crate::evidence::Role;
 use crate::finding::Finding;
 use crate::plan::Endpoint;
 use crate::plan::sources::containerd::{config_file, version};
-use crate::plan::sources::{self, Sources, docker, runtime_kind};
+use crate::plan::sources::{Settings, Sources, docker, runtime_kind};
 use crate::reference::Reference;
 use crate::runtime::Kind;
 use crate::text::clean;
@@ -92,8 +92,9 @@ pub struct EndpointSettings {
 /// The registries with what is to be said of each; with `only` that one alone, whether it has settings or not.
 pub(super) fn registries(node: &NodeConfig, only: Option<&str>) -> (Vec<RegistrySettings>, Vec<Finding>) {
     let names = only.map_or_else(|| configured(node), |registry| vec![registry.to_owned()]);
+    let settings = Settings::of(node);
     let mut findings = Vec::new();
-    let registries = names.iter().take(MOST).map(|name| registry(node, name, &mut findings)).collect();
+    let registries = names.iter().take(MOST).map(|name| registry(node, &settings, name, &mut findings)).collect();
     (registries, findings)
 }
 
@@ -136,7 +137,7 @@ fn directories(files: &Files, root: &str) -> Vec<String> {
     names.into_iter().filter(|name| files.is_dir(&join(root, name)) == Ok(true)).map(str::to_owned).collect()
 }
 
-fn registry(node: &NodeConfig, name: &str, findings: &mut Vec<Finding>) -> RegistrySettings {
+fn registry(node: &NodeConfig, settings: &Settings<'_>, name: &str, findings: &mut Vec<Finding>) -> RegistrySettings {
     let (host, path) = name.split_once('/').unwrap_or((name, ""));
     // What a wildcard stands for is asked under another name each.
     let is_any = host == DEFAULT || host.starts_with("*.");
@@ -144,7 +145,7 @@ fn registry(node: &NodeConfig, name: &str, findings: &mut Vec<Finding>) -> Regis
     let repository = if path.is_empty() { format!("library/{IMAGE}") } else { format!("{path}/{IMAGE}") };
     let by_tag = Reference { registry: host, repository, tag: Some("latest".to_owned()), digest: None };
     let by_digest = Reference { tag: None, digest: Some(DIGEST.to_owned()), ..by_tag.clone() };
-    let of = |reference: &Reference| sources::of(node, &reference.to_string(), reference);
+    let of = |reference: &Reference| settings.sources(&reference.to_string(), reference);
     let Sources { endpoints, refusal, findings: said, .. } = of(&by_tag);
     let of_digest = of(&by_digest).endpoints;
     findings.extend(said);

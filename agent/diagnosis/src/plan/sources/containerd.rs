@@ -29,12 +29,22 @@ pub(super) const CONFIG_FILES: [&str; 6] = [
 /// What is taken for the version of a containerd that does not tell it.
 pub(crate) const ASSUMED: ContainerdVersion = ContainerdVersion { major: 2, minor: 1 };
 
-pub(super) fn sources(node: &NodeConfig, reference: &Reference) -> Sources {
-    let version = version(node);
-    let path = config_file(node);
-    let config = ContainerdConfig::read(version, &node.files, path);
+/// config.toml with its imports, which is the same for every image.
+pub(super) struct Loaded<'n> {
+    version: ContainerdVersion,
+    path: &'n str,
+    config: ContainerdConfig,
+}
+
+pub(super) fn load(node: &NodeConfig) -> Loaded<'_> {
+    let (version, path) = (version(node), config_file(node));
+    Loaded { version, path, config: ContainerdConfig::read(version, &node.files, path) }
+}
+
+pub(super) fn sources(node: &NodeConfig, loaded: &Loaded<'_>, reference: &Reference) -> Sources {
+    let Loaded { version, path, config } = loaded;
     let answers = node.runtime.as_ref().and_then(Runtime::version).is_some();
-    let found = registry_hosts(version, &config, &node.files, &reference.registry);
+    let found = registry_hosts(*version, config, &node.files, &reference.registry);
     let mut findings: Vec<Finding> = config.remarks.iter().map(said::of_config).collect();
     findings.extend(found.remarks.iter().map(|remark| said::of_hosts_toml(remark, &reference.registry)));
     if let Some(error) = &config.error {
