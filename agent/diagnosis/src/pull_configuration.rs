@@ -5,6 +5,7 @@
 //! only.
 
 mod difference;
+mod files;
 mod kubelet;
 mod network;
 mod registries;
@@ -26,10 +27,11 @@ use crate::report::schema_of;
 use crate::text::clean;
 
 pub use difference::{COMPARISON_SCHEMA, Comparison, Difference, OtherNode, OtherNodeError, compare, parse_other};
+pub use files::{ConfigFile, Setting};
 pub use kubelet::{KubeletSetting, KubeletSettings};
 pub use network::{Proxies, ProxyVariable, ResolverSettings, TrustFile, TrustSettings};
 pub use registries::{EndpointSettings, RegistrySettings};
-pub use runtime::{ConfigFile, Engine, Process, RuntimeSettings, Setting, sandbox_image};
+pub use runtime::{Engine, Process, RuntimeSettings, sandbox_image};
 
 /// The `schema` of the JSON.
 pub const SCHEMA: &str = "pullagent.dev/node/v1";
@@ -125,7 +127,7 @@ pub fn pull_configuration(node: &NodeConfig, registry: Option<&str>) -> PullConf
         runtime: node.runtime.as_ref().map(runtime::settings),
         engine: runtime::engine(node),
         host: registry.map(str::to_owned),
-        files: runtime::files(node),
+        files: files::files(node),
         registries,
         proxies: network::proxies(node),
         trust: network::trust(node),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::runtime::without_login;
+use super::files::without_login;
 use crate::case::NodeConfig;
 use crate::cause::Code;
 use crate::config::certs_directory::{CONTAINERS_CERTS, DOCKER_CERTS};
