@@ -64,7 +64,7 @@ pub(super) fn sources(node: &NodeConfig, loaded: &Loaded<'_>, reference: &Refere
             return Sources { findings, ..Sources::refused(with_detail(refusal, &error)) };
         }
     }
-    let hosts_toml = hosts_toml(version, &config, found.dir.as_deref(), &reference.registry);
+    let hosts_toml = hosts_toml(*version, config, found.dir.as_deref(), &reference.registry);
     let endpoints = found.hosts.iter().filter_map(|host| {
         let endpoint = endpoint(&node.files, host, found.dir.as_ref(), reference)?;
         Some(Endpoint { trusted_by: Some(trust_place(&endpoint, hosts_toml.as_deref())), ..endpoint })
@@ -101,8 +101,17 @@ pub(crate) fn config_file(node: &NodeConfig) -> &str {
     if let Some(path) = node.runtime.as_ref().and_then(|runtime| runtime.config_file.as_deref()) {
         return path;
     }
-    let is_usual = |path: &&str| node.files.read(path).is_ok();
-    CONFIG_FILES.into_iter().find(is_usual).unwrap_or("/etc/containerd/config.toml")
+    // Another distribution's file may lie about from before.
+    let endpoint = node.runtime.as_ref().map(|runtime| runtime.endpoint.as_str());
+    let is_of_socket = |path: &&str| match endpoint {
+        None => true,
+        Some(endpoint) if endpoint.contains("/k3s/") => path.contains("/rancher/"),
+        Some(endpoint) if endpoint.contains("microk8s") => path.contains("microk8s"),
+        Some(endpoint) if endpoint.contains("/k0s/") => path.contains("k0s"),
+        Some(_) => path.starts_with("/etc/containerd/"),
+    };
+    let is_there = |path: &&str| node.files.read(path).is_ok();
+    CONFIG_FILES.into_iter().filter(is_of_socket).find(is_there).unwrap_or("/etc/containerd/config.toml")
 }
 
 fn would_not_start(path: &str, why: &str) -> Finding {
