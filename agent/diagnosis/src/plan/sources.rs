@@ -58,11 +58,30 @@ impl<'n> Settings<'n> {
             (Some(Kind::Docker), _) => docker::sources(node, reference),
             (Some(Kind::Containerd | Kind::Other) | None, _) => Sources::default(),
         };
+        self.fill(&mut sources, reference);
+        sources
+    }
+
+    /// Whom the runtime asks for two references to one repository; the files are looked through once, where that is
+    /// enough for both.
+    pub(crate) fn sources_of_both(&self, one: &Reference, other: &Reference) -> [Sources; 2] {
+        let Some(loaded) = &self.containerd else {
+            return [one, other].map(|reference| self.sources(&reference.to_string(), reference));
+        };
+        let found = containerd::found(self.node, loaded, one);
+        [(one, found.clone()), (other, found)].map(|(reference, found)| {
+            let mut sources = containerd::sources_among(self.node, loaded, found, reference);
+            self.fill(&mut sources, reference);
+            sources
+        })
+    }
+
+    /// The registry itself, where nothing is configured.
+    fn fill(&self, sources: &mut Sources, reference: &Reference) {
         if sources.endpoints.is_empty() && sources.refusal.is_none() {
-            let version = node.runtime.as_ref().and_then(Runtime::version);
+            let version = self.node.runtime.as_ref().and_then(Runtime::version);
             sources.endpoints.push(Endpoint::of_registry(reference, version));
         }
-        sources
     }
 }
 

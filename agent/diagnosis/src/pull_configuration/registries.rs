@@ -145,9 +145,9 @@ fn registry(node: &NodeConfig, settings: &Settings<'_>, name: &str, findings: &m
     let repository = if path.is_empty() { format!("library/{IMAGE}") } else { format!("{path}/{IMAGE}") };
     let by_tag = Reference { registry: host, repository, tag: Some("latest".to_owned()), digest: None };
     let by_digest = Reference { tag: None, digest: Some(DIGEST.to_owned()), ..by_tag.clone() };
-    let of = |reference: &Reference| settings.sources(&reference.to_string(), reference);
-    let Sources { endpoints, refusal, findings: said, .. } = of(&by_tag);
-    let of_digest = of(&by_digest).endpoints;
+    let [of_tag, of_digest] = settings.sources_of_both(&by_tag, &by_digest);
+    let Sources { endpoints, refusal, findings: said, .. } = of_tag;
+    let of_digest = of_digest.endpoints;
     findings.extend(said);
     let mut rows: BTreeMap<usize, EndpointSettings> = BTreeMap::new();
     let all: Vec<&Endpoint> = of_digest.iter().chain(endpoints.iter().filter(|e| !has(&of_digest, e))).collect();

@@ -8,7 +8,7 @@ use crate::case::NodeConfig;
 use crate::cause::{Code, Severity};
 use crate::config::containerd::config_toml::{ContainerdConfig, Refusal};
 use crate::config::containerd::engine::{self, Engine};
-use crate::config::containerd::{ContainerdVersion, HostsError, RegistryHost, registry_hosts};
+use crate::config::containerd::{ContainerdVersion, HostsError, RegistryHost, RegistryHosts, registry_hosts};
 use crate::config::files::Files;
 use crate::evidence::Role;
 use crate::finding::Finding;
@@ -42,9 +42,23 @@ pub(super) fn load(node: &NodeConfig) -> Loaded<'_> {
 }
 
 pub(super) fn sources(node: &NodeConfig, loaded: &Loaded<'_>, reference: &Reference) -> Sources {
+    sources_among(node, loaded, found(node, loaded, reference), reference)
+}
+
+/// The hosts for a reference's registry, which do not depend on its tag or digest.
+pub(super) fn found(node: &NodeConfig, loaded: &Loaded<'_>, reference: &Reference) -> RegistryHosts {
+    registry_hosts(loaded.version, &loaded.config, &node.files, &reference.registry)
+}
+
+/// What such hosts come to for one reference.
+pub(super) fn sources_among(
+    node: &NodeConfig,
+    loaded: &Loaded<'_>,
+    found: RegistryHosts,
+    reference: &Reference,
+) -> Sources {
     let Loaded { version, path, config } = loaded;
     let answers = node.runtime.as_ref().and_then(Runtime::version).is_some();
-    let found = registry_hosts(*version, config, &node.files, &reference.registry);
     let mut findings: Vec<Finding> = config.remarks.iter().map(said::of_config).collect();
     findings.extend(found.remarks.iter().map(|remark| said::of_hosts_toml(remark, &reference.registry)));
     if let Some(error) = &config.error {
