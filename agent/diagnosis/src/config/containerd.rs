@@ -205,14 +205,21 @@ pub fn registry_hosts(
         Engine::Local => hosts::look_up(version, &roots, files, host),
         Engine::Transfer => {
             let mut result = hosts::look_up(version, &roots, files, host);
-            if path.contains(':') {
-                let file = config.registry.config_path.as_ref().map_or(path, |path| &path.file).to_owned();
-                let line = config.registry.config_path.as_ref().map(|path| path.line);
-                result.remarks.push(Remark { file, line, kind: RemarkKind::ColonPath });
-            }
+            result.remarks.extend(colon_path(version, config));
             result
         }
     }
+}
+
+/// That the transfer service takes a list of directories for the path of one, whatever the registry.
+pub fn colon_path(version: ContainerdVersion, config: &ContainerdConfig) -> Option<Remark> {
+    let path = config.effective_config_path(version);
+    let is_taken_whole = engine::choose(version, config).engine == Engine::Transfer && path.contains(':');
+    is_taken_whole.then(|| Remark {
+        file: config.registry.config_path.as_ref().map_or(path, |path| &path.file).to_owned(),
+        line: config.registry.config_path.as_ref().map(|path| path.line),
+        kind: RemarkKind::ColonPath,
+    })
 }
 
 /// The directories that are searched for a registry's own, in their order.

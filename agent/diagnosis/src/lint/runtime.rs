@@ -3,14 +3,14 @@
 use crate::case::NodeConfig;
 use crate::cause::Code;
 use crate::config::containerd::config_toml::ContainerdConfig;
-use crate::config::containerd::{ContainerdVersion, registry_of, roots};
+use crate::config::containerd::{ContainerdVersion, colon_path, registry_of, roots};
 use crate::config::crio_conf::CrioConf;
 use crate::config::files::{Files, NotRead, join};
 use crate::config::policy_json::Policy;
 use crate::finding::Finding;
 use crate::plan::sources::containerd::{config_file, version};
 use crate::plan::sources::runtime_kind;
-use crate::plan::sources::said::{ignored, refused_by_all};
+use crate::plan::sources::said::{ignored, of_hosts_toml, refused_by_all};
 use crate::runtime::Kind;
 
 pub(super) fn lint(node: &NodeConfig, registry: Option<&str>) -> Vec<Finding> {
@@ -25,6 +25,7 @@ fn containerd(node: &NodeConfig, registry: Option<&str>) -> Vec<Finding> {
     let version = version(node);
     let config = ContainerdConfig::read(version, &node.files, config_file(node));
     let mut findings = removed(version, &config);
+    findings.extend(colon_path(version, &config).map(|remark| of_hosts_toml(&remark, "")));
     for root in roots(version, &config) {
         findings.extend(hidden_defaults(&node.files, root, registry));
     }

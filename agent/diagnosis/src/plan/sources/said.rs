@@ -34,7 +34,7 @@ pub(crate) fn refused_by_all(why: &str) -> Finding {
     Finding::new(Code::RuntimeConfigInvalid, summary).fix("mend that file")
 }
 
-pub(super) fn of_hosts_toml(remark: &Remark, registry: &str) -> Finding {
+pub(crate) fn of_hosts_toml(remark: &Remark, registry: &str) -> Finding {
     let finding = ignored(&remark.file, remark.line, &what(remark, registry));
     match &remark.kind {
         RemarkKind::ColonPath => finding.detail("colonPath").fix("name one directory in `config_path`"),
