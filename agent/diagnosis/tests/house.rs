@@ -42,10 +42,11 @@ const TOUCHES_THE_WORLD: &[&str] = &[
 ];
 
 /// Modules of the probes crate that know the order of the probes.
-const CONDUCTORS: &[&str] = &["lib", "examine"];
+const CONDUCTORS: &[&str] = &["lib", "examine", "kubelet_credentials"];
 
 /// Modules of the probes crate that hold values which every probe may use.
-const SHARED: &[&str] = &["environment", "limits", "stream", "wire", "host_root", "outstanding", "route", "trust"];
+const SHARED: &[&str] =
+    &["environment", "limits", "kubelet", "stream", "wire", "host_root", "outstanding", "route", "trust"];
 
 #[test]
 fn diagnosis_depends_on_nothing_that_touches_the_world() {

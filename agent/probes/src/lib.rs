@@ -3,13 +3,17 @@
 //! The probes never call each other; what one finds and the next one needs (an address, a stream) is handed on by
 //! `examine`, which alone knows the order.
 
+pub mod credential_plugin;
 pub mod cri;
 pub mod dns;
+pub mod docker_config;
 pub mod environment;
 mod examine;
 pub mod files;
 pub mod host_root;
 pub mod http;
+pub mod kubelet;
+pub mod kubelet_credentials;
 pub mod limits;
 pub mod node;
 mod outstanding;

@@ -1,4 +1,4 @@
-//! The process behind a runtime's socket and, if it is the node's runtime beyond doubt, its environment.
+//! The process behind a runtime's socket and, if it is the node's runtime beyond doubt, its environment; and the kubelet.
 //!
 //! That environment says where requests and logins go, so nothing that a pod or a user could choose decides here: no
 //! name, no command line, no path in a list. Every doubt ends in "not seen". Nothing is decided about pulls.
@@ -7,6 +7,7 @@ mod cgroup;
 mod doubt;
 mod formats;
 mod kubelet;
+mod kubelet_start;
 mod listener;
 mod proc;
 mod sight;
@@ -25,6 +26,7 @@ use crate::environment::Environment;
 use crate::host_root::below;
 
 pub use self::kubelet::kubelet;
+pub use self::kubelet_start::kubelet_start;
 
 /// The first process of a node. As a service manager it listens for others and hands the socket on when one connects.
 const INIT: i32 = 1;

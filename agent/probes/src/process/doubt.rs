@@ -86,6 +86,9 @@ pub(super) enum Doubt {
     /// It is called `kubelet`, and what only the kubelet holds it does not.
     #[error("process {0}, called `kubelet`, listens on none of the kubelet's ports, 10250 and 10248")]
     NotOnItsPorts(i32),
+    /// It lives in a container, which may be a node of its own.
+    #[error("process {0} has another file tree than this node's")]
+    AnotherTree(i32),
     /// It has ended, or another one took its number.
     #[error("the process that listened ended while it was looked at")]
     Ended,

@@ -92,9 +92,24 @@ impl Proc {
         Ok(String::from_utf8_lossy(&read(&self.file(pid, "cgroup"), MAX_FILE)?).into_owned())
     }
 
-    /// The environment that a process was started with.
+    /// The cgroups of this process.
+    pub(super) fn our_cgroup(&self) -> Result<String, Doubt> {
+        Ok(String::from_utf8_lossy(&read(&self.root.join("self/cgroup"), MAX_FILE)?).into_owned())
+    }
+
+    /// The working directory of a process.
+    pub(super) fn directory(&self, pid: i32) -> Result<PathBuf, Doubt> {
+        link(&self.file(pid, "cwd"))
+    }
+
+    /// The environment that a process was started with, as far as it decides over pulls.
     pub(super) fn environment(&self, pid: i32) -> Result<Environment, Doubt> {
-        Ok(Environment::from_environ(&read(&self.file(pid, "environ"), MAX_FILE)?))
+        Ok(Environment::from_environ(&self.environ(pid)?))
+    }
+
+    /// The whole environment that a process was started with.
+    pub(super) fn environ(&self, pid: i32) -> Result<Vec<u8>, Doubt> {
+        read(&self.file(pid, "environ"), MAX_FILE)
     }
 
     /// The command line of a process, as far as it is text.
@@ -143,7 +158,8 @@ impl Proc {
         parse(&read(&path, MAX_FILE)?).ok_or(Doubt::Odd(path))
     }
 
-    fn file(&self, pid: i32, name: &str) -> PathBuf {
+    /// Where a process's file is.
+    pub(super) fn file(&self, pid: i32, name: &str) -> PathBuf {
         self.root.join(pid.to_string()).join(name)
     }
 }

@@ -9,6 +9,8 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use super::*;
 
+mod kubelet_start;
+
 /// Listens on its first argument, says so, does the rest of its arguments, and lives until its standard input ends.
 const LISTEN: &str = r#"
     use Socket;
