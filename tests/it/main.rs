@@ -3,6 +3,7 @@
 
 mod command;
 mod docker_registry;
+mod kubelet;
 mod logins;
 mod mirrors;
 mod node;

@@ -29,7 +29,7 @@ const SHOWN_ELSEWHERE: &[(&str, &str)] = &[
     ("NotPresentNeverPull", "told by the kubelet alone; comes with the message classifier"),
     ("PresentButNotAllowed", "told by the kubelet alone; comes with the message classifier"),
     ("SecretNotFound", "seen in the cluster's API only; comes with `why`"),
-    ("CredentialProviderFailed", "needs the kubelet's plugins; comes with them"),
+    ("CredentialProviderFailed", "needs a kubelet and its plugins; tests/it/kubelet.rs starts them"),
     ("KubeletThrottled", "told by the kubelet alone; comes with the message classifier"),
     ("headers", "told by runtimes alone: to us an open connection without an answer is PullStalled"),
     ("local", "told by the runtime of its own store; comes with the message classifier"),

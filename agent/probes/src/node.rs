@@ -3,7 +3,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::ifaddrs::getifaddrs;
 use pullagent_diagnosis::case::{Network, Node, NodeConfig, NotChecked};
@@ -20,20 +20,8 @@ use crate::trust::read_trust;
 /// Bytes of a small configuration file.
 const MAX_FILE: u64 = 1024 * 1024;
 
-/// Where the kubelet looks for the node's own docker configuration, in its order
-/// (`pkg/credentialprovider/config.go`, with its defaults for root directory, working directory and home).
-const NODE_DOCKER_CONFIGS: [&str; 7] = [
-    "var/lib/kubelet/config.json",
-    "config.json",
-    "root/.docker/config.json",
-    ".docker/config.json",
-    "var/lib/kubelet/.dockercfg",
-    ".dockercfg",
-    "root/.dockercfg",
-];
-
 /// Reads the node. Proxies and the variables for trust are those of the runtime's own process, if `runtime` has its
-/// environment; else `ours`, this process's, stands in, and that is said.
+/// environment; else `ours`, this process's, stands in, and that is said. The kubelet's own credentials are not looked for.
 pub fn read_node(host_root: &Path, ours: &Environment, runtime: Option<(Runtime, Option<Environment>)>) -> NodeConfig {
     let mut not_checked = Vec::new();
     let (runtime, theirs) = runtime.unzip();
@@ -70,7 +58,7 @@ pub fn read_node(host_root: &Path, ours: &Environment, runtime: Option<(Runtime,
         files: Files::growing(),
         environment: counting.as_value(theirs.is_some()),
         kubelet: None,
-        unread_credentials: unread_credentials(host_root),
+        unread_credentials: Vec::new(),
         not_checked,
     }
 }
@@ -126,37 +114,6 @@ fn is_global_v4(ip: Ipv4Addr) -> bool {
 
 fn is_global_v6(ip: Ipv6Addr) -> bool {
     !ip.is_loopback() && !ip.is_unicast_link_local() && !ip.is_unspecified()
-}
-
-/// The places that hold logins which the kubelet would offer beside a pod's own.
-fn unread_credentials(host_root: &Path) -> Vec<String> {
-    let exists = |path: &&&str| below(host_root, Path::new(path)).is_ok_and(|file| file.is_file());
-    let file = NODE_DOCKER_CONFIGS.iter().find(exists).map(|path| format!("the node's docker configuration /{path}"));
-    let plugins = kubelet_uses_plugins(host_root).then(|| "the kubelet's credential provider plugins".to_owned());
-    file.into_iter().chain(plugins).collect()
-}
-
-/// Whether a running kubelet was started with credential provider plugins. Its command line is readable by everyone.
-fn kubelet_uses_plugins(host_root: &Path) -> bool {
-    const FLAG: &str = "--image-credential-provider-config";
-    let Ok(proc) = below(host_root, Path::new("proc")) else { return false };
-    let processes = std::fs::read_dir(proc).into_iter().flatten().flatten().map(|entry| entry.path());
-    let is_process =
-        |path: &PathBuf| path.file_name().is_some_and(|n| n.as_encoded_bytes().iter().all(u8::is_ascii_digit));
-    processes.filter(is_process).any(|path| {
-        let is_kubelet = read_proc(&path.join("comm")).is_some_and(|comm| comm.trim_ascii() == b"kubelet");
-        is_kubelet
-            && read_proc(&path.join("cmdline"))
-                .is_some_and(|line| line.windows(FLAG.len()).any(|w| w == FLAG.as_bytes()))
-    })
-}
-
-/// A file of /proc: it says a length of zero, so it is read up to a bound.
-fn read_proc(path: &Path) -> Option<Vec<u8>> {
-    use std::io::Read;
-    let mut bytes = Vec::new();
-    std::fs::File::open(path).ok()?.take(MAX_FILE).read_to_end(&mut bytes).ok()?;
-    Some(bytes)
 }
 
 #[cfg(test)]
@@ -222,22 +179,5 @@ mod tests {
         check(Some((unseen, None)), "http://ours:1", Some("it is shy; this process's environment stands in"));
         let none = "no socket of a container runtime was found; this process's environment stands in";
         check(None, "http://ours:1", Some(none));
-    }
-
-    #[test]
-    fn the_first_node_docker_configuration_is_named_and_not_read() {
-        assert!(read_node(root(&[]).path(), &Environment::default(), None).unread_credentials.is_empty());
-        let root = root(&[("root/.docker/config.json", "{}"), ("var/lib/kubelet/config.json", "{}")]);
-        let node = read_node(root.path(), &Environment::default(), None);
-        assert_eq!(node.unread_credentials, ["the node's docker configuration /var/lib/kubelet/config.json"]);
-    }
-
-    #[test]
-    fn a_kubelet_with_plugins_is_seen_by_its_command_line() {
-        let root = root(&[
-            ("proc/7/comm", "kubelet\n"),
-            ("proc/7/cmdline", "/usr/bin/kubelet\0--image-credential-provider-config=/x\0"),
-        ]);
-        assert_eq!(read_node(root.path(), &Environment::default(), None).unread_credentials.len(), 1);
     }
 }

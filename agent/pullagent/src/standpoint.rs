@@ -10,6 +10,7 @@ use pullagent_diagnosis::pull_configuration::pull_configuration;
 use pullagent_diagnosis::runtime::{Kind, Runtime, RuntimeAnswer};
 use pullagent_probes::cri::{self, Found};
 use pullagent_probes::files::read_all;
+use pullagent_probes::kubelet_credentials::{self, KubeletCredentials};
 use pullagent_probes::node::{Environment, read_node};
 use pullagent_probes::process::{ProcessFacts, behind, kubelet};
 
@@ -20,6 +21,8 @@ const DOCKER: &str = "run/docker.sock";
 pub(crate) struct Here {
     /// The node's configuration.
     pub(crate) node: NodeConfig,
+    /// What the node's kubelet has of its own to offer, where there are cases for it.
+    pub(crate) credentials: KubeletCredentials,
     /// The node's file tree as this process sees it.
     pub(crate) host_root: PathBuf,
     /// The runtime's socket as this process sees it.
@@ -58,15 +61,21 @@ pub(crate) async fn look(host_root: &Path, endpoint: Option<&str>, wanted: Wante
     let node = tokio::task::spawn_blocking(move || {
         let runtime = found.map(|found| with_process(found, &root));
         let mut node = read_node(&root, &ours, runtime);
-        if matches!(wanted, Wanted::Configuration(_)) {
-            node.kubelet = Some(kubelet(&root));
+        let mut credentials = KubeletCredentials::default();
+        match wanted {
+            Wanted::Configuration(_) => node.kubelet = Some(kubelet(&root)),
+            Wanted::Cases(_) => {
+                credentials = kubelet_credentials::read(&root);
+                node.unread_credentials.clone_from(&credentials.unread);
+                node.not_checked.extend(credentials.passed_over.iter().cloned());
+            }
         }
         // What is needed is known once it was tried.
         read_all(&mut node, &root, |node| &mut node.files, |node| wanted.rehearse(node));
-        node
+        (node, credentials)
     });
-    let node = node.await.context("cannot read the node")?;
-    Ok(Here { node, host_root: host_root.to_owned(), socket })
+    let (node, credentials) = node.await.context("cannot read the node")?;
+    Ok(Here { node, credentials, host_root: host_root.to_owned(), socket })
 }
 
 /// A runtime with the process that makes its requests.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::host_root::{below, read_bounded};
+use crate::kubelet::flag;
 
 /// Bytes of a command line, as Linux bounds one argument.
 const MAX_COMMAND: u64 = 128 * 1024;
@@ -41,10 +42,11 @@ struct CrictlConfiguration {
 pub(super) fn named_by_kubelet(host_root: &Path) -> Option<Naming> {
     let command = command(host_root)?;
     if let Some(endpoint) = flag(&command, "--container-runtime-endpoint") {
-        return Some(Naming { endpoint, by: "the kubelet's `--container-runtime-endpoint`".to_owned() });
+        let by = "the kubelet's `--container-runtime-endpoint`".to_owned();
+        return Some(Naming { endpoint: endpoint.to_owned(), by });
     }
     let path = flag(&command, "--config")?;
-    let file: KubeletConfiguration = yaml(host_root, Path::new(&path))?;
+    let file: KubeletConfiguration = yaml(host_root, Path::new(path))?;
     let endpoint = file.container_runtime_endpoint.filter(|endpoint| !endpoint.is_empty())?;
     Some(Naming { endpoint, by: format!("the kubelet's configuration {path}") })
 }
@@ -59,8 +61,8 @@ pub(super) fn named_by_crictl(host_root: &Path) -> Option<Naming> {
 
 /// The folders in which a kubelet here may keep its records.
 pub(super) fn root_dirs(host_root: &Path) -> Vec<PathBuf> {
-    let told = command(host_root).and_then(|command| flag(&command, "--root-dir"));
-    told.into_iter().map(PathBuf::from).chain(ROOT_DIRS.map(PathBuf::from)).collect()
+    let told = command(host_root).and_then(|command| flag(&command, "--root-dir").map(PathBuf::from));
+    told.into_iter().chain(ROOT_DIRS.map(PathBuf::from)).collect()
 }
 
 /// The arguments of the kubelet on this node: root's, and with the node's own file tree, for a test cluster in
@@ -83,15 +85,6 @@ fn command(host_root: &Path) -> Option<Vec<String>> {
         let line = read_bounded(&process.join("cmdline"), MAX_COMMAND).ok()?;
         Some(line.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect())
     })
-}
-
-/// The value of a flag; the last one counts (`github.com/spf13/pflag`).
-fn flag(command: &[String], name: &str) -> Option<String> {
-    let mut values = command.iter().enumerate().filter_map(|(at, word)| match word.strip_prefix(name)? {
-        "" => command.get(at + 1).map(String::as_str),
-        rest => rest.strip_prefix('='),
-    });
-    values.next_back().filter(|value| !value.is_empty()).map(str::to_owned)
 }
 
 /// What a YAML file says, if it can be read and is one.

@@ -81,15 +81,21 @@ struct Examination<'a> {
 
 impl Examination<'_> {
     /// The examination, then the runtime's own pull where that is worth it, then one diagnosis of both.
-    async fn answer(&self, case: Case) -> Diagnosis {
+    async fn answer(&self, mut case: Case) -> Diagnosis {
         let begun = Instant::now();
+        if !case.anonymous {
+            // A plugin that hangs must leave time for the registry.
+            let limit = self.limits.total / 2;
+            case.credentials.extend(self.here.credentials.offered(&case.image, limit).await);
+        }
+        let limits = Limits { total: self.limits.total.saturating_sub(begun.elapsed()), ..*self.limits };
         let plan = plan(&case, &self.here.node);
         let standpoint = Standpoint {
             host_root: &self.here.host_root,
             socket: self.here.socket.as_deref(),
             ..Standpoint::default()
         };
-        let mut evidence = examine_from(&plan, self.limits, &standpoint).await;
+        let mut evidence = examine_from(&plan, &limits, &standpoint).await;
         let found = diagnose(&case, &plan, &evidence);
         let left = self.limits.total.saturating_sub(begun.elapsed());
         let order = decide(self.policy, &plan, &evidence, &found, left);
