@@ -36,11 +36,23 @@ const NODE: &str = r#"
 set -e
 mount --bind "$1/etc/hosts" /etc/hosts
 mkfifo "$1/up"
-"$1/kubelet" -e '$| = 1; print "up\n"; sleep' -- "--root-dir=$1" \
+"$1/kubelet" -e "$LISTEN" -- "--root-dir=$1" \
     "--image-credential-provider-config=$1/plugins.json" "--image-credential-provider-bin-dir=$1" > "$1/up" &
 read up < "$1/up"
 shift
 exec "$@"
+"#;
+
+/// Listens on a kubelet's port, which the tests beside this one share, says so, and lives.
+const LISTEN: &str = r#"
+    use Socket;
+    $| = 1;
+    socket(my $listener, AF_INET, SOCK_STREAM, 0) or die;
+    setsockopt($listener, SOL_SOCKET, SO_REUSEPORT, 1) or die;
+    bind($listener, sockaddr_in(10248, INADDR_LOOPBACK)) or die;
+    listen($listener, 9) or die;
+    print "up\n";
+    sleep;
 "#;
 
 /// What the command says on a node whose plugin does `script` and whose kubelet has `config` for a docker configuration.
@@ -65,6 +77,7 @@ async fn probed(script: &str, config: Option<&str>, arguments: &[&str]) -> Optio
         .args([env!("CARGO_BIN_EXE_pullagent"), "probe", "--pull", "never"])
         .args(arguments)
         .arg(format!("{at}/team/api:1"))
+        .env("LISTEN", LISTEN)
         .env("SSL_CERT_FILE", root.path().join("etc/ssl/certs/ca-certificates.crt"))
         .output()
         .await

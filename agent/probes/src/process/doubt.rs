@@ -77,12 +77,6 @@ pub(super) enum Doubt {
         "no process called `kubelet` runs here; k3s, RKE2 and others have the kubelet within a process of another name"
     )]
     NoKubelet,
-    /// More than one process has all that the kubelet has.
-    #[error("{0} processes look like the node's kubelet")]
-    SeveralKubelets(usize),
-    /// It is called `kubelet`, and its network is not the node's.
-    #[error("the process called `kubelet` is in another network than the node, as in a test cluster in containers")]
-    NetworkNamespace,
     /// It is called `kubelet`, and what only the kubelet holds it does not.
     #[error("process {0}, called `kubelet`, listens on none of the kubelet's ports, 10250 and 10248")]
     NotOnItsPorts(i32),

@@ -1,7 +1,7 @@
 //! What the kubelet of this node was started with, found among its processes.
 //!
-//! A name decides nothing by itself: what is taken for the kubelet has to be root of the node, outside of pods, and to
-//! live in the node's own file tree, so that only who has the node already could pass for it.
+//! A name decides nothing by itself: what is taken for the kubelet has to be root of the node, outside of pods, to live in
+//! the node's own file tree, and to listen where a kubelet does.
 
 use std::ffi::OsString;
 use std::fs;
@@ -19,7 +19,15 @@ use crate::kubelet::{KubeletStart, KubeletUnseen, flag};
 /// The kubelet's flag that names the configuration of its credential provider plugins.
 const PLUGINS: &str = "--image-credential-provider-config";
 
+/// The kubelet's API and its health (`pkg/cluster/ports/ports.go`, `pkg/kubelet/apis/config/v1beta1/defaults.go`). It has
+/// no socket that we connect to: whoever listens there as the node's root is the kubelet, or was put in its place by root.
+const PORTS: [u16; 2] = [10_250, 10_248];
+
 /// The kubelet that runs on the node whose file tree is at `host_root`; `None` if no process there has its name.
+///
+/// It counts if all of this holds, while it lived: it is called `kubelet`; it runs as root, in the user namespace of
+/// process 1; it runs in no pod, by its cgroups; its root is this very file tree; it listens on one of the kubelet's
+/// ports. One that is part of another program, as with k3s, is not seen.
 ///
 /// Processes that only have the name count as little as if they were not there, once one is the kubelet beyond doubt.
 /// Blocking.
@@ -63,6 +71,7 @@ fn verify(proc: &Proc, pid: i32, host_root: &Path) -> Result<KubeletStart, Doubt
     let cgroups = [proc.cgroup(pid)?, proc.cgroup(INIT)?];
     let apart = outside_pods(&proc.our_cgroup()?, &cgroups[1]).err();
     let is_at_home = has_root(&proc.file(pid, "root"), host_root)?;
+    let is_on_its_ports = !proc.sockets(pid)?.is_disjoint(&proc.listening_on(pid, &PORTS)?);
     let environment = environment(&proc.environ(pid)?);
     let arguments = proc.arguments(pid)?;
     let directory = proc.directory(pid)?;
@@ -70,6 +79,9 @@ fn verify(proc: &Proc, pid: i32, host_root: &Path) -> Result<KubeletStart, Doubt
     Sight { before, after, users, user_namespaces, cgroups }.judge()?;
     if !is_at_home {
         return Err(Doubt::AnotherTree(pid));
+    }
+    if !is_on_its_ports {
+        return Err(Doubt::NotOnItsPorts(pid));
     }
     Ok(KubeletStart {
         pid,

@@ -402,6 +402,5 @@ fn the_kubelet_is_who_has_its_name_and_its_port_as_the_nodes_root() {
         refused(&[], "kubelet", "10251", "listens on none of the kubelet's ports");
         refused(&[], "kubelets", "10250", "no process called `kubelet`");
         refused(&["setpriv", "--reuid=1"], "kubelet", "10250", "as user 1");
-        refused(&["unshare", "--net"], "kubelet", "10250", "in another network than the node");
     });
 }

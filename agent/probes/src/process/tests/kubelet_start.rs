@@ -12,8 +12,19 @@ use super::super::kubelet_start;
 use super::*;
 use crate::kubelet_credentials::{self, KubeletCredentials};
 
-/// Does its first argument, says so, and lives until its standard input ends.
-const LIVE: &str = r#"$| = 1; eval shift or die $@; print "up\n"; <STDIN>;"#;
+/// Listens on a kubelet's port as others may too, does its first argument, says so, and lives until its standard input
+/// ends.
+const LIVE: &str = r#"
+    use Socket;
+    $| = 1;
+    socket(my $listener, AF_INET, SOCK_STREAM, 0) or die;
+    setsockopt($listener, SOL_SOCKET, SO_REUSEPORT, 1) or die;
+    bind($listener, sockaddr_in($ENV{PORT}, INADDR_ANY)) or die;
+    listen($listener, 9) or die;
+    eval shift or die $@;
+    print "up\n";
+    <STDIN>;
+"#;
 
 /// A folder with a kubelet's binary, its logins and its plugin, which leaves a file behind.
 fn installation() -> tempfile::TempDir {
@@ -42,6 +53,11 @@ struct Named(Child);
 impl Named {
     /// Started by `wrapper` (`setpriv ...`, nothing), doing `deed` first.
     fn kubelet(wrapper: &[&str], deed: &str, folder: &Path) -> Self {
+        Self::on("10248", wrapper, deed, folder)
+    }
+
+    /// The same on this port.
+    fn on(port: &str, wrapper: &[&str], deed: &str, folder: &Path) -> Self {
         let place = folder.display();
         let program = format!("{place}/kubelet");
         let words: Vec<&str> = wrapper.iter().copied().chain([program.as_str(), "-e", LIVE, "--", deed]).collect();
@@ -51,6 +67,7 @@ impl Named {
             .arg(format!("--image-credential-provider-config={place}/plugins.json"))
             .args(["--image-credential-provider-bin-dir", &place.to_string()])
             .env("WHO", "kubelet")
+            .env("PORT", port)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -91,7 +108,7 @@ fn check_offered(want: &[&str]) {
 
 #[test]
 fn the_nodes_own_kubelet_says_what_it_would_offer() {
-    on_a_node(the_nodes_own_kubelet_says_what_it_would_offer, || {
+    on_a_node_with(&["--net"], the_nodes_own_kubelet_says_what_it_would_offer, || {
         let folder = installation();
         let kubelet = Named::kubelet(&[], "1", folder.path());
         let found = kubelet_start(Path::new("/")).unwrap().unwrap();
@@ -105,9 +122,9 @@ fn the_nodes_own_kubelet_says_what_it_would_offer() {
 
 /// What is said of a process named kubelet that is not the node's; its plugin is never run.
 #[track_caller]
-fn check_refused(wrapper: &[&str], deed: &str, why: &str) {
+fn check_refused(port: &str, wrapper: &[&str], deed: &str, why: &str) {
     let (folder, real) = (installation(), installation());
-    let _decoy = Named::kubelet(wrapper, deed, folder.path());
+    let _decoy = Named::on(port, wrapper, deed, folder.path());
     let credentials = kubelet_credentials::read(Path::new("/"));
     assert!(offered(&credentials).iter().all(|given| matches!(given, GivenCredential::NodeFile { .. })));
     let said = credentials.unread.join("\n");
@@ -120,16 +137,18 @@ fn check_refused(wrapper: &[&str], deed: &str, why: &str) {
 
 #[test]
 fn a_process_that_only_has_the_kubelets_name_is_asked_for_nothing() {
-    on_a_node(a_process_that_only_has_the_kubelets_name_is_asked_for_nothing, || {
-        check_refused(&["setpriv", "--reuid", "65534", "--clear-groups"], "1", "as user 65534, not as root");
-        check_refused(&["unshare", "--user", "--map-root-user"], "1", "another user namespace");
-        check_refused(&[], "chroot '/tmp'", "has another file tree than this node's");
+    on_a_node_with(&["--net"], a_process_that_only_has_the_kubelets_name_is_asked_for_nothing, || {
+        // Whoever shares a port has to be of the same user.
+        check_refused("10250", &["setpriv", "--reuid", "65534", "--clear-groups"], "1", "as user 65534, not as root");
+        check_refused("10250", &["unshare", "--user", "--map-root-user"], "1", "another user namespace");
+        check_refused("10248", &[], "chroot '/tmp'", "has another file tree than this node's");
+        check_refused("10249", &[], "1", "listens on none of the kubelet's ports");
     });
 }
 
 #[test]
 fn of_two_kubelets_neither_counts() {
-    on_a_node(of_two_kubelets_neither_counts, || {
+    on_a_node_with(&["--net"], of_two_kubelets_neither_counts, || {
         let folder = installation();
         let _both = [Named::kubelet(&[], "1", folder.path()), Named::kubelet(&[], "1", folder.path())];
         let unseen = kubelet_start(Path::new("/")).unwrap_err();
