@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use crate::cause::Code;
 use crate::diagnosis::{Diagnosis, Verdict};
-use crate::evidence::{EndpointEvidence, Evidence, Identity, Question};
+use crate::evidence::{EndpointEvidence, Evidence, Identity, Question, Role};
+use crate::layer::transport::ConnectOutcome;
 use crate::plan::{Plan, Target};
-use crate::runtime::{RuntimeAnswer, gives_up_after, requests_of_a_429};
+use crate::runtime::{CONNECTS_FOR, RuntimeAnswer, gives_up_after, requests_of_a_429};
 use crate::text::size_in_words;
 
 /// Bytes that a pull may bring without being asked for.
@@ -82,14 +83,26 @@ fn reason_to_leave(
             Code::DiskFull => return Some("it would fill the disk".to_owned()),
             _ => {}
         }
-        if let Some(patience) = gives_up_after(cause).filter(|patience| *patience > left) {
-            let (patience, left) = (patience.as_secs(), left.as_secs());
-            return Some(format!(
-                "{name} waits {patience} s before it gives up, and {left} s are left: a longer `--timeout` waits for it"
-            ));
-        }
+    }
+    let on_the_way = || silent_mirror(evidence).then_some(CONNECTS_FOR);
+    let patience = cause.map_or_else(on_the_way, gives_up_after);
+    if let Some(patience) = patience.filter(|patience| *patience > left) {
+        let (patience, left) = (patience.as_secs(), left.as_secs());
+        let over = if cause.is_some() { "before it gives up" } else { "for a mirror that does not answer" };
+        return Some(format!(
+            "{name} waits {patience} s {over}, and {left} s are left: a longer `--timeout` waits for it"
+        ));
     }
     expensive(evidence, found)
+}
+
+/// Whether a mirror that is asked first does not answer.
+fn silent_mirror(evidence: &Evidence) -> bool {
+    let first = |endpoint: &EndpointEvidence| endpoint.hops.first().cloned();
+    evidence.endpoints.iter().filter_map(first).any(|hop| {
+        let connect = hop.connect.as_ref().map(|connect| &connect.outcome);
+        hop.role == Role::Mirror && connect == Some(&ConnectOutcome::Timeout)
+    })
 }
 
 /// Why a pull that would bring something is not made unasked.

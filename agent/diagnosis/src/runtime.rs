@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::not_checked::NotChecked;
 
-pub use habits::{Schema1, gives_up_after, requests_of_a_429, schema_1};
+pub use habits::{CONNECTS_FOR, Schema1, gives_up_after, requests_of_a_429, schema_1};
 pub use version::{Kind, RuntimeVersion};
 
 /// What was found out about the node's container runtime.

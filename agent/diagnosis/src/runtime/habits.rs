@@ -34,6 +34,10 @@ pub fn requests_of_a_429(runtime: &RuntimeVersion) -> Option<u32> {
     matches!(runtime.kind(), Kind::Containerd | Kind::CriO).then_some(5)
 }
 
+/// How long containerd and CRI-O wait for a connection (`core/remotes/docker/registry.go`; `containers/image`
+/// `docker_client.go`).
+pub const CONNECTS_FOR: Duration = Duration::from_secs(30);
+
 /// How long a runtime waits at least before it gives up on a pull that fails in this way; `None` where it says so at
 /// once.
 ///
@@ -41,9 +45,9 @@ pub fn requests_of_a_429(runtime: &RuntimeVersion) -> Option<u32> {
 /// (`containers/image` `docker_client.go`); names have what resolv.conf gives them, twice 5 s if it says nothing.
 pub fn gives_up_after(cause: &Cause) -> Option<Duration> {
     let seconds = match cause.code {
-        Code::ConnectionTimeout => 30,
+        Code::ConnectionTimeout => return Some(CONNECTS_FOR),
         // What was seen at once is seen by the runtime at once; the rest is silence.
-        Code::ProxyUnreachable if cause.confidence < Confidence::Certain => 30,
+        Code::ProxyUnreachable if cause.confidence < Confidence::Certain => return Some(CONNECTS_FOR),
         Code::TlsHandshakeTimeout | Code::DnsTimeout => 10,
         // An accepted request that is never answered has no deadline in most versions.
         Code::PullStalled => 300,

@@ -120,6 +120,12 @@ fn nobody_waits_for_an_answer_that_cannot_come_in_time() {
         pullagent_diagnosis::layer::transport::ConnectOutcome::Timeout;
     check_order(Policy::Auto, &evidence, Duration::from_secs(4), Err("waits 30 s"));
     check_order(Policy::Auto, &evidence, LONG, Ok(()));
+    // A mirror before a registry that serves is waited for just as long.
+    let mut mirrored = seen(200);
+    let mut mirror = evidence.endpoints.remove(0);
+    mirror.hops[0].role = pullagent_diagnosis::evidence::Role::Mirror;
+    mirrored.endpoints.insert(0, mirror);
+    check_order(Policy::Auto, &mirrored, Duration::from_secs(4), Err("for a mirror"));
 }
 
 #[test]
