@@ -22,6 +22,7 @@ pub mod not_checked;
 pub mod plan;
 pub mod platform;
 pub mod plugin;
+pub mod pod;
 pub mod pull;
 pub mod pull_configuration;
 pub mod reference;
