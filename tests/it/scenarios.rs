@@ -90,8 +90,7 @@ fn posed(world: &World, root: &Path) -> (Case, NodeConfig) {
             GivenCredential::DockerConfig { source: "test".into(), text: text.clone().into() }
         }
     });
-    let case =
-        Case { image: world.image().to_owned(), platform: None, credentials: credentials.collect(), anonymous: false };
+    let case = Case { image: world.image().to_owned(), credentials: credentials.collect(), ..Case::default() };
     node.runtime = runtime(world);
     // What a plan needs is known once it was tried.
     read_all(&mut node, root, |node| &mut node.files, |node| drop(plan(&case, node)));

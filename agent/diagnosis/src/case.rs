@@ -14,13 +14,15 @@ use crate::config::resolv_conf::Resolver;
 use crate::config::trust::Trust;
 use crate::platform::Platform;
 use crate::plugin::PluginOutcome;
+use crate::pod::{KubeletWords, PullPolicy};
+use crate::pull_secret::PullSecret;
 use crate::runtime::Runtime;
 use crate::secret::Secret;
 
 pub use crate::not_checked::NotChecked;
 
 /// One question to be answered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Case {
     /// The image as written.
@@ -34,6 +36,28 @@ pub struct Case {
     /// True when nothing but an anonymous pull is meant, whatever the node would offer.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub anonymous: bool,
+    /// The pod that it is for; absent where the image alone is asked about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod: Option<PodCase>,
+}
+
+/// The container that an image is for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PodCase {
+    /// The pod's namespace.
+    pub namespace: String,
+    /// The pod's name.
+    pub name: String,
+    /// The pod's uid.
+    pub uid: String,
+    /// The container's name, or the volume's.
+    pub container: String,
+    /// When the kubelet pulls it.
+    pub policy: PullPolicy,
+    /// What the kubelet said of its last attempt: this is the runtime's answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<KubeletWords>,
 }
 
 /// A credential as it was handed to us.
@@ -58,6 +82,8 @@ pub enum GivenCredential {
         #[serde(skip)]
         text: Secret<String>,
     },
+    /// A pull secret that the pod names.
+    Secret(PullSecret),
     /// The docker configuration that the node's kubelet has of its own.
     NodeFile {
         /// Where it is, as the node names it.

@@ -25,6 +25,7 @@ pub mod plugin;
 pub mod pod;
 pub mod pull;
 pub mod pull_configuration;
+pub mod pull_secret;
 pub mod reference;
 pub mod report;
 pub mod reproduction;

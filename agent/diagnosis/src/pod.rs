@@ -2,8 +2,13 @@
 //!
 //! Where it was read is not known here. Judges no pull.
 
+mod pulls;
+
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use pulls::{PullState, SandboxFailure, is_image_failure, pull_states, sandbox_failure};
 
 /// A pod as the API server has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,6 +114,21 @@ impl Container {
         };
         Some(format!("spec.{list}{{{}}}", self.name))
     }
+}
+
+/// What the kubelet says of a pull that failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KubeletWords {
+    /// The reason of the waiting container: a word, or the text of an error.
+    pub reason: String,
+    /// The error of the last attempt; empty where it was told nowhere.
+    pub message: String,
+    /// Since when it fails, as far as the kubelet's events go back; else since the pod was created.
+    pub since: Timestamp,
+    /// When the kubelet tries again at the latest. The exact time is in its memory only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_by: Option<Timestamp>,
 }
 
 /// One event that a kubelet wrote about a pod.

@@ -29,7 +29,7 @@ use serde_json::Value;
 /// An image that cannot be parsed, and everything else that a report can hold.
 fn full() -> Diagnosis {
     let platform: Platform = "linux/arm64".parse().unwrap();
-    let case = Case { image: "Reg/x".into(), platform: None, credentials: Vec::new(), anonymous: false };
+    let case = Case { image: "Reg/x".into(), ..Case::default() };
     let node = node(platform.clone());
     let now: jiff::Timestamp = "2026-07-01T12:00:00Z".parse().unwrap();
     let evidence = Evidence {

@@ -121,7 +121,7 @@ mod tests {
             unread_credentials: vec![],
             not_checked: vec![],
         };
-        let case = Case { image: "r.test/a:1".into(), platform: None, credentials: vec![], anonymous: false };
+        let case = Case { image: "r.test/a:1".into(), ..Case::default() };
         let mut plan = plan(&case, &config);
         plan.runtime = runtime.map(|name| Runtime {
             endpoint: String::new(),

@@ -4,6 +4,7 @@ use crate::cause::Code;
 use crate::evidence::{EndpointEvidence, Exchange, Identity, Question};
 use crate::finding::Finding;
 use crate::layer::credentials::plugin::plugin_failed;
+use crate::layer::credentials::secret::secret_lost;
 use crate::layer::credentials::{CredentialOutcome, not_matching, without_user};
 use crate::layer::reference::{announced_and_missing, not_found_in_context};
 use crate::layer::registry::Challenge;
@@ -31,7 +32,7 @@ pub(super) fn judge(seen: Seen<'_>) -> Outcome {
     });
     match furthest {
         Some(Failure { finding, point }) => {
-            let refused = plugin_failed(with_stranger(finding, seen), seen.plan);
+            let refused = secret_lost(plugin_failed(with_stranger(finding, seen), seen.plan), seen.plan);
             let finding = not_matching(refused, seen.plan, seen.reference);
             Outcome::Fails(Failure { finding, point })
         }
@@ -131,7 +132,11 @@ pub(super) fn outcome_of_credential(
 ) -> CredentialOutcome {
     match credential.offer {
         Offer::NotMatching { .. } => CredentialOutcome::NotMatching,
-        Offer::Unreadable { .. } | Offer::PluginFailed { .. } => CredentialOutcome::Unreadable,
+        Offer::Unreadable { .. }
+        | Offer::PassedOver { .. }
+        | Offer::Absent { .. }
+        | Offer::NotRead { .. }
+        | Offer::PluginFailed { .. } => CredentialOutcome::Unreadable,
         Offer::Yes => asked.map_or(CredentialOutcome::NotTried, |e| outcome(e, Identity::Credential(index))),
     }
 }

@@ -1,6 +1,7 @@
 //! Who asks: what a 401 or 403 says of a login, or of the want of one.
 
 pub mod plugin;
+pub mod secret;
 pub(crate) mod wordings;
 
 use schemars::JsonSchema;
@@ -88,7 +89,7 @@ pub fn unreadable(plan: &Plan) -> Option<Finding> {
             Finding::new(Code::SecretMalformed, format!("{} cannot be read: {field} {why}", credential.source))
                 .run("delete the secret and create it anew", &create_secret("<registry>")),
         ),
-        Offer::Yes | Offer::NotMatching { .. } | Offer::PluginFailed { .. } => None,
+        _ => None,
     })
 }
 
@@ -156,8 +157,13 @@ fn strange_challenge(hop: &Hop, response: &Response) -> Finding {
 
 /// The command that makes a pull secret.
 fn create_secret(registry: &str) -> Vec<String> {
+    create_this_secret("<namespace>", "<name>", registry)
+}
+
+/// The command that makes the pull secret of this name.
+fn create_this_secret(namespace: &str, name: &str, registry: &str) -> Vec<String> {
     let server = key_for(registry);
-    let fixed = ["kubectl", "-n", "<namespace>", "create", "secret", "docker-registry", "<name>"];
+    let fixed = ["kubectl", "-n", namespace, "create", "secret", "docker-registry", name];
     let mut command: Vec<String> = fixed.map(str::to_owned).to_vec();
     command.push(format!("--docker-server={server}"));
     command.extend(["--docker-username=<user>", "--docker-password=<password>"].map(str::to_owned));
@@ -171,7 +177,7 @@ pub fn not_matching(refused: Finding, plan: &Plan, reference: &Reference) -> Fin
         .iter()
         .filter_map(|credential| match &credential.offer {
             Offer::NotMatching { why } => Some(format!("\"{}\" {why}", clean(credential.key.as_ref()?, 80))),
-            Offer::Yes | Offer::Unreadable { .. } | Offer::PluginFailed { .. } => None,
+            _ => None,
         })
         .collect();
     if refused.code != Code::CredentialsMissing || misses.is_empty() || plan.logins().next().is_some() {

@@ -6,6 +6,7 @@ use crate::case::{Case, GivenCredential};
 use crate::config::dockerconfigjson::parse_dockerconfigjson;
 use crate::keyring::{Generation, Login, Miss, Source, Union, nearest_miss};
 use crate::plugin::PluginOutcome;
+use crate::pull_secret::{PullSecret, SecretFound, Usable};
 use crate::reference::Reference;
 use crate::secret::Secret;
 use crate::text::clean;
@@ -58,6 +59,24 @@ pub enum Offer {
         /// What is wrong with it.
         why: String,
     },
+    /// The kubelet passes it over without a word.
+    PassedOver {
+        /// The field that is wrong.
+        field: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// There is no such secret in the pod's namespace.
+    Absent {
+        /// Other namespaces that have one of this name, as far as is known.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        elsewhere: Vec<String>,
+    },
+    /// We could not read it; the kubelet may.
+    NotRead {
+        /// Why.
+        why: String,
+    },
     /// The plugin that should have given it failed.
     PluginFailed {
         /// How; goes on after the plugin's name.
@@ -90,6 +109,10 @@ pub(super) fn offered(case: &Case, reference: &Reference) -> Vec<Credential> {
                     let offer = Offer::Unreadable { field: error.field, why: error.fault.to_string() };
                     unreadable.push(of_nobody(source.clone(), offer));
                 }
+            },
+            GivenCredential::Secret(secret) => match of_secret(secret) {
+                Ok(source) => secrets.push(source),
+                Err(offer) => unreadable.push(of_nobody(secret.source(), offer)),
             },
             GivenCredential::NodeFile { path, logins } => {
                 file = Some(Source { name: format!("node {path}"), entries: logins.clone() });
@@ -130,8 +153,24 @@ pub(super) fn unread(case: &Case) -> impl Iterator<Item = String> {
         GivenCredential::Plugin { name, outcome: PluginOutcome::NotRun { why } } => {
             Some(format!("the kubelet's credential provider {} ({why})", plugin(name)))
         }
+        GivenCredential::Secret(secret) => match &secret.found {
+            SecretFound::NotRead { why } => Some(format!("{} ({why})", secret.source())),
+            SecretFound::Secret { .. } | SecretFound::Absent { .. } => None,
+        },
         _ => None,
     })
+}
+
+/// A pod's secret as a source of logins, or why it is none.
+fn of_secret(secret: &PullSecret) -> Result<Source, Offer> {
+    match (secret.usable(), &secret.found) {
+        (Some(Usable::Logins(entries)), _) => Ok(Source { name: secret.source(), entries }),
+        (Some(Usable::PassedOver { field, why }), _) => Err(Offer::PassedOver { field, why }),
+        (Some(Usable::Broken { field, why }), _) => Err(Offer::Unreadable { field, why }),
+        (None, SecretFound::Absent { elsewhere }) => Err(Offer::Absent { elsewhere: elsewhere.clone() }),
+        (None, SecretFound::NotRead { why }) => Err(Offer::NotRead { why: why.clone() }),
+        (None, SecretFound::Secret { .. }) => Ok(Source { name: secret.source(), entries: Vec::new() }),
+    }
 }
 
 fn plugin(name: &str) -> String {

@@ -46,12 +46,7 @@ pub(crate) fn config() -> NodeConfig {
 }
 
 pub(crate) fn posed() -> (Case, Plan) {
-    let case = Case {
-        image: "registry.test/team/api:1.4.2".to_owned(),
-        platform: None,
-        credentials: Vec::new(),
-        anonymous: false,
-    };
+    let case = Case { image: "registry.test/team/api:1.4.2".to_owned(), ..Case::default() };
     let plan = plan(&case, &config());
     (case, plan)
 }

@@ -61,9 +61,9 @@ pub(crate) fn plan_of(image: &str, logins: &[(&str, &str)]) -> Plan {
     };
     let case = Case {
         image: image.to_owned(),
-        platform: None,
         credentials: logins.iter().map(login).collect(),
         anonymous: logins.is_empty(),
+        ..Case::default()
     };
     // An empty folder makes a node without any configuration.
     let empty = tempfile::tempdir().expect("a folder");

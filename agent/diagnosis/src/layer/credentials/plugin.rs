@@ -10,13 +10,7 @@ use crate::plan::{Credential, Offer, Plan};
 ///
 /// What a registry surely says of an image that it shows to whoever asked is no matter of a login, and stays.
 pub fn plugin_failed(refused: Finding, plan: &Plan) -> Finding {
-    let is_about_the_login = match refused.code {
-        Code::CredentialsMissing | Code::CredentialsRejected => true,
-        Code::AccessDenied => refused.detail.as_deref() != Some("sourceAddress"),
-        Code::RepositoryNotFound | Code::TagNotFound | Code::DigestNotFound => refused.confidence < Confidence::Certain,
-        _ => false,
-    };
-    let Some(words) = in_words(plan).filter(|_| is_about_the_login) else { return refused };
+    let Some(words) = in_words(plan).filter(|_| is_about_the_login(&refused)) else { return refused };
     let finding = advice(format!("{words}; without its login, {}", refused.summary));
     let is_clear =
         refused.code == Code::CredentialsMissing && refused.detail.is_none() && plan.logins().next().is_none();
@@ -26,6 +20,16 @@ pub fn plugin_failed(refused: Finding, plan: &Plan) -> Finding {
     match &refused.host {
         Some(host) => finding.at(host),
         None => finding,
+    }
+}
+
+/// Whether another login might have changed this answer of a registry.
+pub(super) fn is_about_the_login(refused: &Finding) -> bool {
+    match refused.code {
+        Code::CredentialsMissing | Code::CredentialsRejected => true,
+        Code::AccessDenied => refused.detail.as_deref() != Some("sourceAddress"),
+        Code::RepositoryNotFound | Code::TagNotFound | Code::DigestNotFound => refused.confidence < Confidence::Certain,
+        _ => false,
     }
 }
 
@@ -56,6 +60,6 @@ fn in_words(plan: &Plan) -> Option<String> {
 fn failed(plan: &Plan) -> impl Iterator<Item = (&Credential, &str, bool)> {
     plan.credentials.iter().filter_map(|credential| match &credential.offer {
         Offer::PluginFailed { why, in_doubt } => Some((credential, why.as_str(), *in_doubt)),
-        Offer::Yes | Offer::NotMatching { .. } | Offer::Unreadable { .. } => None,
+        _ => None,
     })
 }

@@ -17,7 +17,7 @@ fn logins(keys: &[&str]) -> Vec<ConfigEntry> {
 }
 
 fn case(credentials: Vec<GivenCredential>) -> Case {
-    Case { image: String::new(), platform: None, credentials, anonymous: false }
+    Case { credentials, ..Case::default() }
 }
 
 #[track_caller]
@@ -27,7 +27,7 @@ fn check(credentials: Vec<GivenCredential>, want: &[&str]) {
         let offer = match &credential.offer {
             Offer::Yes => "offered",
             Offer::NotMatching { why } | Offer::PluginFailed { why, .. } => why,
-            Offer::Unreadable { .. } => "unreadable",
+            _ => "unreadable",
         };
         format!("{} {} {offer}", credential.source, credential.key.as_deref().unwrap_or("-"))
     };
