@@ -7,6 +7,7 @@ mod link;
 mod mirrors;
 mod reconcile;
 mod rows;
+mod told;
 
 use std::fmt::Write as _;
 
@@ -25,14 +26,21 @@ use link::{Outcome, Seen};
 /// Names the cause that the evidence shows, and everything else worth knowing.
 pub fn diagnose(case: &Case, plan: &Plan, evidence: &Evidence) -> Diagnosis {
     let (judged, pull) = reconcile::reconcile(judge(case, plan, evidence), plan, evidence);
+    let (judged, pull) = told::reconcile(judged, pull, case, plan, evidence);
     let mut findings = judged.findings;
     // The cause leads; then what fails, what warns, what informs.
     findings.sort_by_key(|f| std::cmp::Reverse(f.severity));
     let broken = match judged.verdict {
-        Verdict::Failing | Verdict::Inconclusive => findings.first().filter(|f| f.severity == Severity::Error),
+        Verdict::Failing | Verdict::Inconclusive => findings.first().filter(|f| f.severity == Severity::Error).cloned(),
         Verdict::Pullable | Verdict::Degraded => None,
     };
-    let (named, remedy) = (broken.map(Finding::to_cause), broken.map(|f| f.remedy.clone()).unwrap_or_default());
+    let (named, mut remedy) = broken
+        .map(|finding| (finding.to_cause(), finding.remedy))
+        .map_or((None, Vec::new()), |(cause, remedy)| (Some(cause), remedy));
+    if let Some(pod) = &case.pod {
+        let remedies = findings.iter_mut().flat_map(|finding| &mut finding.remedy);
+        remedies.chain(&mut remedy).for_each(|remedy| remedy.fill("<namespace>", &pod.namespace));
+    }
     let target = rows::target(case, plan);
     let fingerprint = digest(&[
         named.as_ref().map_or("", |c| c.code.name()),
@@ -62,6 +70,8 @@ pub fn diagnose(case: &Case, plan: &Plan, evidence: &Evidence) -> Diagnosis {
         rate_limit: rows::rate_limits(evidence).map(|(_, limit)| limit).next().cloned(),
         not_checked: rows::not_checked(plan, evidence),
         target,
+        pod: rows::pod(case),
+        kubelet: case.pod.as_ref().and_then(|pod| pod.said.as_ref()).map(rows::said),
         started_at: evidence.started_at,
         took_ms: evidence.took_ms,
     }

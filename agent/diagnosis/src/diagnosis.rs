@@ -10,6 +10,7 @@ use crate::finding::{Cause, Finding, Remedy};
 use crate::layer::credentials::CredentialOutcome;
 use crate::layer::registry::RateLimit;
 use crate::platform::Platform;
+use crate::pod::KubeletWords;
 
 /// The name and version of the JSON form.
 pub const SCHEMA: &str = "pullagent.dev/report/v1";
@@ -39,6 +40,12 @@ pub struct Diagnosis {
     pub target: TargetReport,
     /// Where it was asked.
     pub node: NodeReport,
+    /// The pod that it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod: Option<PodReport>,
+    /// What its kubelet says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kubelet: Option<KubeletWords>,
     /// The hosts met, in order.
     pub hops: Vec<Hop>,
     /// The credentials, in the order in which they are offered, and the anonymous pull.
@@ -135,6 +142,20 @@ pub struct NodeReport {
     /// Its container runtime, where one answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runtime: Option<RuntimeReport>,
+}
+
+/// The container that an image is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PodReport {
+    /// The pod's namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+    /// The container's name, or the volume's.
+    pub container: String,
 }
 
 /// A container runtime.

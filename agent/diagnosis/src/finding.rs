@@ -44,6 +44,16 @@ pub struct Remedy {
     pub command: Option<String>,
 }
 
+impl Remedy {
+    /// Puts a name that is known in the place of its placeholder, where the name is a plain word to every shell.
+    pub fn fill(&mut self, placeholder: &str, name: &str) {
+        let is_plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+        if let Some(command) = self.command.as_mut().filter(|_| is_plain && !name.starts_with('-')) {
+            *command = command.replace(placeholder, name);
+        }
+    }
+}
+
 /// The cause of a failure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -11,6 +11,7 @@ use crate::case::{Case, Network, Node, NodeConfig, NotChecked};
 use crate::drift::drift;
 use crate::finding::Finding;
 use crate::platform::Platform;
+use crate::pod::PullPolicy;
 use crate::reference::Reference;
 use crate::runtime::{Runtime, RuntimeVersion};
 
@@ -33,7 +34,8 @@ pub struct Plan {
     pub target: Target,
     /// The platform that is pulled for.
     pub platform: Platform,
-    /// The hosts that can serve the image, in the runtime's order; the registry itself is the last.
+    /// The hosts that can serve the image, in the runtime's order; the registry itself is the last. None where nothing is
+    /// pulled.
     pub endpoints: Vec<Endpoint>,
     /// Why the runtime fails before it asks any of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,6 +87,7 @@ pub fn plan(case: &Case, node: &NodeConfig) -> Plan {
     };
     // The credentials are the kubelet's, and it knows nothing of the runtime's short names.
     let target = sources.reference.map_or(target, Target::Image);
+    let pulls = case.pod.as_ref().is_none_or(|pod| pod.policy != PullPolicy::Never);
     let drift = drift(node);
     let unread = || node.unread_credentials.iter().cloned().chain(credentials::unread(case)).collect();
     let unread_credentials = if case.anonymous { Vec::new() } else { unread() };
@@ -93,7 +96,7 @@ pub fn plan(case: &Case, node: &NodeConfig) -> Plan {
         image,
         target,
         platform: case.platform.clone().unwrap_or_else(|| node.node.platform.clone()),
-        endpoints: sources.endpoints,
+        endpoints: if pulls { sources.endpoints } else { Vec::new() },
         refusal: sources.refusal,
         findings: sources.findings.into_iter().chain(drift.findings).collect(),
         credentials,

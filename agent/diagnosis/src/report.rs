@@ -5,6 +5,7 @@
 mod configuration;
 mod explained;
 mod json;
+mod kubelet;
 mod layout;
 mod markdown;
 mod phase;

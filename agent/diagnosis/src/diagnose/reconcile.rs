@@ -65,7 +65,7 @@ fn succeeded(mut judged: Judged, runtime: &Runtime) -> (Judged, Option<bool>) {
         Verdict::Failing => {
             let ours = judged.findings.iter().find(|finding| finding.severity == Severity::Error).map(in_words);
             judged.findings.retain(|finding| finding.severity < Severity::Error);
-            judged.findings.push(node::disagrees(runtime, &ours.unwrap_or_default(), "has pulled it"));
+            judged.findings.push(node::disagrees(Some(runtime), &ours.unwrap_or_default(), "has pulled it"));
             judged.verdict = Verdict::Degraded;
             (judged, Some(false))
         }
@@ -110,7 +110,7 @@ fn disagreement(judged: Judged, runtime: &Runtime, theirs: Finding) -> (Judged, 
         format!("failed with {}", theirs.code)
     };
     let agrees = ours.as_ref().map(|_| false);
-    let warning = ours.map(|ours| node::disagrees(runtime, &ours, &says));
+    let warning = ours.map(|ours| node::disagrees(Some(runtime), &ours, &says));
     (fails_by(judged, theirs, warning), agrees)
 }
 
@@ -127,7 +127,7 @@ fn cancelled(judged: Judged, runtime: &Runtime, pull: &Pull) -> Judged {
 }
 
 /// `judged` with another cause. What was the cause before is told by the warning, not as a second failure.
-fn fails_by(mut judged: Judged, cause: Finding, warning: Option<Finding>) -> Judged {
+pub(super) fn fails_by(mut judged: Judged, cause: Finding, warning: Option<Finding>) -> Judged {
     judged.findings.retain(|finding| finding.severity < Severity::Error);
     judged.findings.insert(0, cause.severity(Severity::Error));
     judged.findings.extend(warning);
@@ -135,7 +135,7 @@ fn fails_by(mut judged: Judged, cause: Finding, warning: Option<Finding>) -> Jud
     judged
 }
 
-fn in_words(finding: &Finding) -> String {
+pub(super) fn in_words(finding: &Finding) -> String {
     format!("{}: {}", finding.code, finding.summary)
 }
 
@@ -149,7 +149,7 @@ fn quoted(message: &str) -> Finding {
     .fix("read the runtime's log of this pull; please report the message, so that it is told next time")
 }
 
-fn of_message(told: &Explained) -> Finding {
+pub(super) fn of_message(told: &Explained) -> Finding {
     let cause = told.cause.as_ref();
     let mut finding = Finding::new(cause.map_or(Code::Unknown, |c| c.code), cause.map_or("", |c| c.summary.as_str()));
     if let Some(cause) = cause {
@@ -164,7 +164,7 @@ fn of_message(told: &Explained) -> Finding {
 /// Whether the runtime's words are those of an endpoint whose failure we saw, though another one's is the cause: of
 /// several that fail containerd reports one, 1.x the first that is not a 404, 2.x the first of the worst kind
 /// (`core/remotes/docker/resolver.go` `Resolve`).
-fn tells_of_another(told: &Explained, failures: &[Finding]) -> bool {
+pub(super) fn tells_of_another(told: &Explained, failures: &[Finding]) -> bool {
     let host = told.cause.as_ref().and_then(|cause| cause.host.as_deref());
     // `not found` names the image, or a part of it, and no endpoint.
     let nameless = |code| {
@@ -178,7 +178,7 @@ fn tells_of_another(told: &Explained, failures: &[Finding]) -> bool {
 
 /// Whether the runtime's words are what it says when `ours` is the case. A text tells less than an examination sees: a
 /// clock is not in it, nor which key a secret has.
-fn allows(told: &Explained, ours: &Finding) -> bool {
+pub(super) fn allows(told: &Explained, ours: &Finding) -> bool {
     let said = told.cause.iter().map(|cause| cause.code).chain(told.also.iter().copied());
     said.into_iter().any(|said| said == ours.code || looks_like(ours.code).contains(&said))
 }

@@ -2,10 +2,11 @@
 
 use super::identity;
 use crate::case::{Case, NotChecked};
-use crate::diagnosis::{CredentialReport, ImageReport, OnNodeReport, RuntimeReport, TargetReport};
+use crate::diagnosis::{CredentialReport, ImageReport, OnNodeReport, PodReport, RuntimeReport, TargetReport};
 use crate::evidence::{EndpointEvidence, Evidence, Hop};
 use crate::layer::registry::RateLimit;
 use crate::plan::Plan;
+use crate::pod::KubeletWords;
 use crate::pull::PullEvidence;
 use crate::runtime::RuntimeAnswer;
 
@@ -27,6 +28,26 @@ pub(super) fn target(case: &Case, plan: &Plan) -> TargetReport {
             digest: reference.digest.clone(),
             platform: Some(plan.platform.clone()),
         },
+    }
+}
+
+/// The container that the image is for.
+pub(super) fn pod(case: &Case) -> Option<PodReport> {
+    let name = |text: &str| crate::text::clean(text, 253);
+    case.pod.as_ref().map(|pod| PodReport {
+        namespace: name(&pod.namespace),
+        name: name(&pod.name),
+        uid: name(&pod.uid),
+        container: name(&pod.container),
+    })
+}
+
+/// What the kubelet says, as it may be shown.
+pub(super) fn said(words: &KubeletWords) -> KubeletWords {
+    KubeletWords {
+        reason: crate::text::clean(&crate::message::without_secrets(&words.reason), NAME),
+        message: crate::text::clean(&crate::message::without_secrets(&words.message), 4096),
+        ..words.clone()
     }
 }
 

@@ -137,8 +137,7 @@ impl Reading<'_> {
     fn volume_in(&self, message: &str, own: &str) -> Option<&str> {
         let names = |image: &str| message.contains(&format!("\"{image}\""));
         let volumes = self.pod.containers.iter().filter(|container| container.kind == ContainerKind::Volume);
-        let named = volumes.map(|volume| volume.image.as_str()).find(|image| names(image));
-        named.filter(|_| !names(own))
+        volumes.map(|volume| volume.image.as_str()).find(|image| names(image)).filter(|_| !names(own))
     }
 
     /// What events alone tell of a container that has not started.

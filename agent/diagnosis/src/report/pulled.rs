@@ -42,7 +42,7 @@ fn in_seconds(ms: u32) -> String {
 }
 
 /// A message without what only repeats what was to be done: the status, and every `failed to … image "…": `.
-fn essence(message: &str) -> &str {
+pub(super) fn essence(message: &str) -> &str {
     let mut rest = message;
     if let Some((_, after)) = rest.strip_prefix("rpc error: code = ").and_then(|after| after.split_once(" desc = ")) {
         rest = after;
@@ -59,7 +59,7 @@ fn essence(message: &str) -> &str {
 }
 
 /// A message with as much of each digest as people compare.
-fn short_digests(message: &str) -> String {
+pub(super) fn short_digests(message: &str) -> String {
     const KEPT: usize = 12;
     let mut pieces = message.split("sha256:");
     let mut out = pieces.next().unwrap_or_default().to_owned();

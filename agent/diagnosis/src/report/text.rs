@@ -9,7 +9,7 @@ mod logins;
 use anstyle::{AnsiColor, Style as Paint};
 
 use super::layout::{Line, at_most, cut_end, cut_middle, pad, width, wrap};
-use super::{Style, beside_the_cause, owner_in_words, phase, pulled, shown};
+use super::{Style, beside_the_cause, kubelet, owner_in_words, phase, pulled, shown};
 use crate::cause::{Confidence, Severity};
 use crate::diagnosis::{Diagnosis, Verdict};
 use crate::finding::{Finding, Remedy};
@@ -110,6 +110,7 @@ impl Screen {
 
     fn draw(&mut self, diagnosis: &Diagnosis) {
         self.verdict(diagnosis);
+        self.container(diagnosis);
         let fails = matches!(diagnosis.verdict, Verdict::Failing | Verdict::Inconclusive);
         if fails {
             self.blank();
@@ -119,6 +120,10 @@ impl Screen {
                 self.warnings(diagnosis);
             }
             self.slowest(diagnosis);
+            if diagnosis.kubelet.is_some() && self.verbose == 0 {
+                self.runtime(diagnosis);
+                self.times(diagnosis);
+            }
         }
         if fails || self.verbose > 0 {
             self.chain(diagnosis);
@@ -172,6 +177,14 @@ impl Screen {
         self.lines.extend(lines.map(Line::plain));
     }
 
+    /// Which container of which pod it is for.
+    fn container(&mut self, diagnosis: &Diagnosis) {
+        if let Some(pod) = &diagnosis.pod {
+            let text = format!("{}/{}, container {}", pod.namespace, pod.name, pod.container);
+            self.note("Pod", bold(), &text, 1);
+        }
+    }
+
     fn cause(&mut self, diagnosis: &Diagnosis) {
         let Some(cause) = &diagnosis.cause else { return };
         self.note("Because", bold(), &cause.summary, self.room.because_lines);
@@ -183,6 +196,16 @@ impl Screen {
         if let Some(owner) = cause.owner {
             let text = if self.is_narrow() { owner.to_string() } else { owner_in_words(owner).to_owned() };
             self.note("Owner", bold(), &text, 2);
+        }
+        self.times(diagnosis);
+    }
+
+    /// Since when a pod's container fails, and when its kubelet tries again at the latest.
+    fn times(&mut self, diagnosis: &Diagnosis) {
+        let Some(kubelet) = &diagnosis.kubelet else { return };
+        self.note("Since", bold(), &kubelet::since(kubelet, diagnosis.started_at), 1);
+        if let Some(retry) = kubelet::retry_by(kubelet) {
+            self.note("Retry by", bold(), &retry, 2);
         }
     }
 
@@ -200,6 +223,9 @@ impl Screen {
         if let Some(sentence) = pulled::sentence(diagnosis, most) {
             self.blank();
             self.note("Runtime", bold(), &sentence, self.room.runtime_lines);
+        } else if let Some(sentence) = kubelet::sentence(diagnosis, most) {
+            self.blank();
+            self.note("Kubelet", bold(), &sentence, self.room.runtime_lines);
         }
     }
 

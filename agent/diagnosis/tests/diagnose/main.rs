@@ -6,5 +6,6 @@ mod healthy;
 mod mirrors;
 mod order;
 mod plugins;
+mod pods;
 mod runtime;
 mod total;

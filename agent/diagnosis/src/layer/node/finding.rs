@@ -78,13 +78,14 @@ pub fn stalled(runtime: &Runtime, seconds: u32) -> Finding {
 }
 
 /// The runtime came to another result than the examination.
-pub fn disagrees(runtime: &Runtime, ours: &str, theirs: &str) -> Finding {
-    let log = match runtime.version().map(crate::runtime::RuntimeVersion::kind) {
+pub fn disagrees(runtime: Option<&Runtime>, ours: &str, theirs: &str) -> Finding {
+    let log = match runtime.and_then(Runtime::version).map(crate::runtime::RuntimeVersion::kind) {
         Some(Kind::CriO) => "crio",
         Some(Kind::Docker) => "docker",
         _ => "containerd",
     };
-    Finding::new(Code::RuntimeDisagrees, format!("this examination says {ours}, but {} {theirs}", runtime.called()))
+    let called = runtime.map_or("the runtime".to_owned(), Runtime::called);
+    Finding::new(Code::RuntimeDisagrees, format!("this examination says {ours}, but {called} {theirs}"))
         .run(
             "read the runtime's own log of this pull: it names every endpoint that it tried",
             &["journalctl", "-u", log, "-n", "50"],
