@@ -22,6 +22,10 @@ pub struct Ca {
 /// Which certificate to issue; [`Leaf::new`] is a good one.
 #[derive(Debug, Clone)]
 pub struct Leaf {
+    /// The common name of the subject; the first of `names` if there is none.
+    pub common_name: Option<String>,
+    /// The organization of the subject, if any: to Kubernetes it is a group of users.
+    pub organization: Option<String>,
     /// DNS names and IP addresses of the subject alternative names; none is allowed.
     pub names: Vec<String>,
     /// Start of the validity.
@@ -59,11 +63,19 @@ impl Leaf {
     pub fn new<S: Into<String>>(names: impl IntoIterator<Item = S>) -> Self {
         let now = SystemTime::now();
         Self {
+            common_name: None,
+            organization: None,
             names: names.into_iter().map(Into::into).collect(),
             not_before: now - 30 * DAY,
             not_after: now + 60 * DAY,
             chain: Chain::Root,
         }
+    }
+
+    /// Such a certificate for a user of this name and group in place of hosts, as Kubernetes knows people and nodes.
+    pub fn user(name: &str, group: &str) -> Self {
+        let nobody: [&str; 0] = [];
+        Self { common_name: Some(name.to_owned()), organization: Some(group.to_owned()), ..Self::new(nobody) }
     }
 
     /// The same, signed and sent as `chain` says.
@@ -116,7 +128,11 @@ impl Ca {
     /// Issues a certificate with a new key, for servers and clients alike.
     pub fn issue(&self, leaf: &Leaf) -> Identity {
         let mut params = CertificateParams::new(leaf.names.clone()).expect("names fit into a certificate");
-        params.distinguished_name = named(leaf.names.first().map_or("nameless", String::as_str));
+        let name = leaf.common_name.as_ref().or(leaf.names.first());
+        params.distinguished_name = named(name.map_or("nameless", String::as_str));
+        if let Some(organization) = &leaf.organization {
+            params.distinguished_name.push(DnType::OrganizationName, organization);
+        }
         params.not_before = rcgen::date_time_ymd(1970, 1, 1) + since_epoch(leaf.not_before);
         params.not_after = rcgen::date_time_ymd(1970, 1, 1) + since_epoch(leaf.not_after);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];

@@ -1,4 +1,4 @@
-//! Real DNS, TLS, proxy, registry and CRI servers on loopback, each breakable on purpose.
+//! Real DNS, TLS, proxy, registry, CRI and Kubernetes API servers on loopback, each breakable on purpose.
 //!
 //! Used by tests and by the demo. Knows nothing of diagnoses: it makes broken worlds, others look at them.
 #![expect(
@@ -14,6 +14,7 @@ pub mod cri_client;
 pub mod dns;
 pub mod dnsmasq;
 pub mod docker_registry;
+pub mod kubernetes;
 pub mod listen;
 pub mod node;
 pub mod program;

@@ -41,6 +41,11 @@ impl Program {
         Ok((Self { child }, said))
     }
 
+    /// Kills it and waits until it is gone.
+    pub async fn kill(mut self) -> io::Result<()> {
+        self.child.kill().await
+    }
+
     /// Waits until it has ended.
     pub async fn ended(mut self) -> io::Result<()> {
         self.child.wait().await.map(drop)

@@ -4,6 +4,7 @@
 mod client;
 mod debian;
 mod dns;
+mod kubernetes;
 mod proxy;
 mod registry;
 mod tcp;
