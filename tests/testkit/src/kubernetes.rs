@@ -7,6 +7,7 @@ mod apply;
 mod assets;
 mod events;
 mod files;
+mod kubelet;
 mod pki;
 mod pod;
 mod server;
@@ -24,7 +25,8 @@ use user::Proof;
 
 pub use assets::{VERSION, folder};
 pub use events::Event;
-pub use pod::{Pod, Waiting};
+pub use kubelet::Waiting;
+pub use pod::Pod;
 pub use user::{Answer, User};
 
 /// A running API server. Its namespace `default` has the service account `default`.

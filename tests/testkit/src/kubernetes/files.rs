@@ -53,7 +53,7 @@ impl User {
         write_secret(&config, &self.config(&json!({ "client-certificate": current, "client-key": current })))
     }
 
-    /// As the kubelet's own library writes it; JSON is YAML, and what people write by hand is not at issue here.
+    /// The text as client-go writes it, but for the user, who is JSON in one line: that is YAML too.
     fn config(&self, proof: &Value) -> String {
         format!(
             "apiVersion: v1\nclusters:\n- cluster:\n    certificate-authority-data: {}\n    server: https://{}\n  \

@@ -1,7 +1,5 @@
 //! A real API server answers a node, a pod and an admin each what is theirs; `tests/setup` builds it.
 
-use std::time::Instant;
-
 use http::StatusCode;
 use pullagent_testkit::kubernetes::{Answer, Event, KubeApi, Pod, Waiting};
 use serde_json::{Value, json};
@@ -21,10 +19,7 @@ rules: [{ apiGroups: [''], resources: [pods], verbs: [list] }]
 ";
 
 async fn start() -> KubeApi {
-    let begin = Instant::now();
-    let api = KubeApi::start().await.expect("an API server; `tests/setup test` builds it");
-    eprintln!("the API server started in {:.1} s", begin.elapsed().as_secs_f32());
-    api
+    KubeApi::start().await.expect("an API server; `tests/setup test` builds it")
 }
 
 fn is_allowed(answer: &Answer) -> bool {
@@ -152,7 +147,7 @@ async fn credentials_are_written_as_a_cluster_leaves_them() {
     assert_eq!(read(&format!("{folder}/ca.crt")), api.authority_pem());
     let token = read(&format!("{folder}/token"));
     let version = api.bearer(&token).get("/version").await.expect("an answer").success().expect("a version");
-    assert_eq!(version["gitVersion"], "v1.20.2");
+    assert!(version["gitVersion"].as_str().is_some_and(|it| it.starts_with("v1.")), "{version}");
 
     let inline = api.bearer(&token).kubeconfig();
     assert!(inline.contains(&token), "{inline}");
