@@ -1,5 +1,8 @@
 //! The command line: every command, flag and word of help.
 
+pub(crate) mod duration;
+pub(crate) mod kube;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -221,12 +224,7 @@ pub(crate) enum NodeFormat {
     Json,
 }
 
-/// A time such as `10s` or `1m 30s`: more than nothing, and at most ten minutes.
+/// How long one image may take.
 fn parse_timeout(text: &str) -> Result<Duration, String> {
-    const MOST: Duration = Duration::from_mins(10);
-    let span: jiff::SignedDuration = text.parse().map_err(|_| "write it as `10s` or `1m 30s`".to_owned())?;
-    match Duration::try_from(span) {
-        Ok(time) if !time.is_zero() && time <= MOST => Ok(time),
-        _ => Err("it must be more than 0s and at most 10m".to_owned()),
-    }
+    duration::parse_duration(text, Duration::from_millis(1), Duration::from_mins(10))
 }

@@ -2,6 +2,8 @@
 
 mod cli;
 mod command;
+#[expect(dead_code, unused_imports, reason = "the commands that have settings come next")]
+mod settings;
 mod standpoint;
 mod terminal;
 
