@@ -6,16 +6,20 @@ mod glob;
 mod key;
 mod pattern;
 mod union;
+mod useless;
 
 use std::collections::BTreeMap;
 
-use self::key::{normalise, readable};
+use self::key::readable;
 use self::pattern::compare;
 use crate::config::dockerconfigjson::ConfigEntry;
 use crate::config::go_url::GoUrlError;
 
 pub use self::pattern::{is_image_allowed, nearest_miss, url_matches};
 pub use self::union::{Generation, Source, Union};
+pub use self::useless::{Useless, useless};
+
+pub(crate) use self::key::normalise;
 
 /// The key that serves Docker Hub where no key matches it by itself.
 const HUB: &[u8] = b"index.docker.io";

@@ -7,7 +7,7 @@ use crate::config::go_url::{GoUrl, GoUrlError};
 /// Host and path, decoded once, so that it need not be UTF-8 (the first half of `BasicDockerKeyring.Add`).
 ///
 /// Other schemes than these two, in small letters, are taken for the host.
-pub(super) fn normalise(key: &str) -> Result<Vec<u8>, GoUrlError> {
+pub(crate) fn normalise(key: &str) -> Result<Vec<u8>, GoUrlError> {
     let has_scheme = key.starts_with("https://") || key.starts_with("http://");
     let url = if has_scheme { GoUrl::parse(key) } else { GoUrl::parse(&format!("https://{key}")) }?;
     let path = url.path_bytes();

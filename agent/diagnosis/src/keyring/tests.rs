@@ -3,9 +3,10 @@
 use proptest::prelude::*;
 
 use super::glob::is_match;
-use super::{Generation, Keyring, Miss, Source, Union, is_image_allowed, nearest_miss, url_matches};
+use super::{Generation, Keyring, Miss, Source, Union, Useless, is_image_allowed, nearest_miss, url_matches, useless};
 use crate::config::dockerconfigjson::ConfigEntry;
 use crate::config::go_url::GoUrlError;
+use crate::reference::Reference;
 
 fn entry(key: &str) -> ConfigEntry {
     ConfigEntry { key: key.to_owned(), ..ConfigEntry::default() }
@@ -144,7 +145,48 @@ fn secrets_come_first_and_the_node_and_its_plugins_by_the_release() {
     assert_eq!(offered(Generation::Merged), ["two", "one", "two", "z", "node", "x", "y"]);
 }
 
+#[test]
+fn a_key_that_can_match_no_image_is_known_by_itself() {
+    for (key, why) in [
+        ("reg.io/team/app:1.4", Useless::Tag),
+        ("reg.io/team@sha256:ab", Useless::Tag),
+        ("reg.io/team/*", Useless::PathWildcard),
+        ("reg.io/Team", Useless::Path),
+        ("reg.io//team", Useless::Path),
+        ("https://https://reg.io", Useless::Path),
+        ("reg.io/a%20b", Useless::Path),
+        ("HTTPS://reg.io", Useless::Scheme),
+        ("oci://reg.io/x", Useless::Scheme),
+        ("https://index.docker.io/v1", Useless::Hub),
+        ("index.docker.io/library", Useless::Hub),
+        ("index.docker.io:", Useless::Hub),
+        ("", Useless::NoHost),
+        ("/team", Useless::NoHost),
+        ("[::1]", Useless::Ipv6),
+        ("reg.io:port", Useless::NotAUrl(GoUrlError::Port)),
+        ("reg io", Useless::NotAUrl(GoUrlError::HostCharacter)),
+    ] {
+        assert_eq!(useless(key), Some(why), "{key}");
+    }
+    for key in
+        ["reg.io", "REG.io", "*.io", "reg.io/v1", "https://index.docker.io/v1/", "docker.io", "[::1]:5000", "u:p@a.b"]
+    {
+        assert_eq!(useless(key), None, "{key}");
+    }
+}
+
 proptest! {
+    #[test]
+    fn a_useless_key_is_offered_for_no_image(
+        key in "(https?://|HTTPS://)?[a*.1:\\[\\]-]{0,8}(/[a*A:@%/._v12-]{0,8})?|(https://)?index.docker.io:?(/v?1?/?a?)?",
+        image in "([a1]{1,3}(\\.[a1]{1,3}){0,2}(:1{1,2})?/|index.docker.io/|\\[::1\\](:1)?/|)[a1]{1,3}(/[a1]{1,3}([._-]a)?){0,2}(:A)?",
+    ) {
+        if let Ok(reference) = Reference::parse(&image) {
+            let offered = keyring(&[&key]).lookup(&reference.name()).len();
+            prop_assert!(useless(&key).is_none() || offered == 0, "{} {}", key, image);
+        }
+    }
+
     #[test]
     fn every_login_is_offered_or_missed(keys in proptest::collection::vec("\\PC{0,12}|[a*?\\[\\].:/%1f@-]{0,12}", 0..6), image in "[a.:/%\\[\\]1]{0,12}") {
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
