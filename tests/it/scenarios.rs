@@ -18,11 +18,13 @@ use pullagent_diagnosis::diagnosis::Diagnosis;
 use pullagent_diagnosis::evidence::Evidence;
 use pullagent_diagnosis::finding::Finding;
 use pullagent_diagnosis::plan::{Plan, plan};
+use pullagent_diagnosis::report::event::pull_failed;
 use pullagent_diagnosis::runtime::{Runtime, RuntimeAnswer, RuntimeProcess, RuntimeVersion};
 use pullagent_probes::files::read_all;
 use pullagent_probes::node::{Environment, read_node};
 use pullagent_probes::{Limits, Standpoint, examine_from};
 use pullagent_testkit::world::{Login, Password, World};
+use serde_json::Value;
 
 /// Codes, and details of codes, that no network and no registry on loopback can show, and why.
 const SHOWN_ELSEWHERE: &[(&str, &str)] = &[
@@ -202,7 +204,33 @@ async fn failures(file: PathBuf, shown: bool) -> Vec<String> {
         ));
     }
     failures.extend(replays(&case, &plan, &evidence, &found).err().map(|why| format!("{name}: {why}")));
+    failures.extend(told_alike_when_slower(&case, &plan, &evidence, &found).err().map(|why| format!("{name}: {why}")));
     failures
+}
+
+/// The event of a failure must be the same when everything took longer: it is written once and then counted.
+fn told_alike_when_slower(case: &Case, plan: &Plan, evidence: &Evidence, found: &Diagnosis) -> Result<(), String> {
+    let mut slower = serde_json::to_value(evidence).map_err(|e| format!("cannot be saved: {e}"))?;
+    take_longer(&mut slower);
+    let slower: Evidence = serde_json::from_value(slower).map_err(|e| format!("slower, it cannot be read: {e}"))?;
+    let note = |diagnosis| pull_failed(diagnosis, None).map(|event| event.note);
+    let (now, later) = (note(found), note(&diagnose(case, plan, &slower)));
+    if now == later { Ok(()) } else { Err(format!("slower, its event {now:?} becomes {later:?}")) }
+}
+
+fn take_longer(value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            for (key, value) in object {
+                match value.as_u64().filter(|_| matches!(key.as_str(), "ms" | "retryAfter")) {
+                    Some(number) => *value = (number + 1234).into(),
+                    None => take_longer(value),
+                }
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(take_longer),
+        _ => {}
+    }
 }
 
 /// The sentences of a report, for whoever works on them.
@@ -214,6 +242,9 @@ fn in_short(name: &str, found: &Diagnosis) -> String {
         for remedy in &finding.remedy {
             let _ = write!(text, "\n        - {} {}", remedy.text, remedy.command.as_deref().unwrap_or_default());
         }
+    }
+    if let Some(event) = pull_failed(found, None) {
+        let _ = write!(text, "\n    event {}: {}", event.reason, event.note);
     }
     for row in &found.credentials {
         let _ = write!(text, "\n    login {} {:?}", row.source, row.outcome);

@@ -3,6 +3,7 @@
 //! Every form is without a final line break, and free of characters that steer a terminal.
 
 mod configuration;
+pub mod event;
 mod explained;
 mod json;
 mod kubelet;
