@@ -89,9 +89,9 @@ fn what_is_no_failure_of_an_image_is_none() {
     let pulling = event("Pulling", "Pulling image \"r.test/a:1\"", path, "03:01:00", "03:01:00", 1);
     let creating = || waiting("ContainerCreating", "");
     check(&app(waiting("CrashLoopBackOff", "back-off 5m0s restarting")), &[], &["has it: CrashLoopBackOff"]);
-    check(&app(ContainerState::Running), &[pulling.clone()], &["has it: Running"]);
+    check(&app(ContainerState::Running), std::slice::from_ref(&pulling), &["has it: Running"]);
     check(&app(creating()), &[], &["not yet"]);
-    check(&app(creating()), &[pulling.clone()], &["pulling since 03:01:00Z"]);
+    check(&app(creating()), std::slice::from_ref(&pulling), &["pulling since 03:01:00Z"]);
     let pulled = event("Pulled", "Successfully pulled image", path, "03:02:00", "03:02:00", 1);
     check(&app(creating()), &[pulling.clone(), pulled], &["not yet"]);
     let other = event("Pulled", "Successfully pulled image", Some("spec.containers{b}"), "03:02:00", "03:02:00", 1);
