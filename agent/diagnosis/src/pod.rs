@@ -2,12 +2,16 @@
 //!
 //! Where it was read is not known here. Judges no pull.
 
+mod outlook;
 mod pulls;
+
+use std::net::IpAddr;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use outlook::{Outlook, Waiting, outlook};
 pub use pulls::{PullState, SandboxFailure, is_image_failure, pull_states, sandbox_failure};
 
 /// A pod as the API server has it.
@@ -22,6 +26,9 @@ pub struct Pod {
     pub uid: String,
     /// The node that it is bound to; absent where none was chosen yet.
     pub node: Option<String>,
+    /// The addresses of that node, as its kubelet tells them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub node_addresses: Vec<IpAddr>,
     /// Its service account; empty where it has none.
     pub service_account: String,
     /// The names of its pull secrets as the kubelet goes through them, empty ones left out.
