@@ -14,6 +14,7 @@ mod pulled;
 mod short;
 mod text;
 mod ticket;
+mod waiting;
 
 #[cfg(test)]
 mod fixtures;
@@ -30,6 +31,7 @@ pub use configuration::{comparison_json, comparison_text, configuration_json, co
 pub use explained::render_explained;
 pub use json::schema;
 pub(crate) use json::schema_of;
+pub use waiting::{Movement, WaitingReport, WaitingState, render_waiting, waiting_schema};
 
 /// The forms of a report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -21,6 +21,8 @@ pub enum Policy {
     Auto,
     /// Whatever it costs.
     Always,
+    /// As `Auto` where nobody's login would be offered, else not at all: a pod's logins are for its kubelet to pull with.
+    Stranger,
     /// Not at all.
     Never,
 }
@@ -71,7 +73,10 @@ fn reason_to_leave(
     match policy {
         Policy::Never => return Some("`--pull never`".to_owned()),
         Policy::Always => return None,
-        Policy::Auto => {}
+        Policy::Stranger if plan.logins().next().is_some() => {
+            return Some("a pod's logins are for its kubelet to pull with".to_owned());
+        }
+        Policy::Auto | Policy::Stranger => {}
     }
     if let Some(cause) = cause {
         match cause.code {

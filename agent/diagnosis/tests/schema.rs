@@ -158,6 +158,7 @@ fn the_schemas_in_docs_are_those_of_the_types() {
     check_schema("explain.schema.json", &message::schema());
     check_schema("node.schema.json", &pull_configuration::schema());
     check_schema("node-diff.schema.json", &pull_configuration::comparison_schema());
+    check_schema("waiting.schema.json", &report::waiting_schema());
 }
 
 #[track_caller]

@@ -2,6 +2,7 @@
 
 mod cli;
 mod command;
+mod examination;
 #[expect(dead_code, unused_imports, reason = "the commands that have settings come next")]
 mod settings;
 mod standpoint;

@@ -2,24 +2,19 @@
 
 use std::io::Read;
 use std::path::Path;
-use std::time::Instant;
 
 use anyhow::{Context, bail};
 use futures_util::StreamExt;
 use futures_util::stream;
 use pullagent_diagnosis::case::{Case, GivenCredential};
-use pullagent_diagnosis::diagnose::diagnose;
 use pullagent_diagnosis::diagnosis::Diagnosis;
-use pullagent_diagnosis::plan::plan;
-use pullagent_diagnosis::pull::PullEvidence;
 use pullagent_diagnosis::report::{self, Format};
-use pullagent_diagnosis::reproduction::{Order, Policy, decide};
-use pullagent_diagnosis::text::size_in_words;
-use pullagent_probes::cri::Progress;
-use pullagent_probes::{Limits, Standpoint, examine_from, reproduce};
+use pullagent_diagnosis::reproduction::Policy;
+use pullagent_probes::Limits;
 
 use crate::cli::{FailOn, ProbeArguments};
-use crate::standpoint::{self, Here, Wanted};
+use crate::examination::{Examination, waiting};
+use crate::standpoint::{self, Wanted};
 use crate::terminal::{self, StatusLine};
 
 /// Images examined at the same time; they are reported in the order of the command line.
@@ -39,8 +34,9 @@ pub(crate) async fn run(arguments: ProbeArguments) -> anyhow::Result<u8> {
     let style = terminal::style(arguments.verbose);
     let status = StatusLine::new(arguments.output == Format::Text && !arguments.list_hosts);
     let policy = Policy::from(arguments.pull);
-    let examination = Examination { here: &here, limits: &limits, policy, status: &status };
-    let mut answers = stream::iter(cases).map(|case| examination.answer(case)).buffered(AT_ONCE);
+    let examination = Examination { here: &here, limits: &limits, policy };
+    let show = |found: &Diagnosis, progress| status.show(&waiting(found, progress));
+    let mut answers = stream::iter(cases).map(|case| examination.answer(case, &show)).buffered(AT_ONCE);
     let mut verdicts = Vec::new();
     while let Some(diagnosis) = answers.next().await {
         let first = verdicts.is_empty();
@@ -70,59 +66,6 @@ fn case(image: &str, arguments: &ProbeArguments, credentials: &[GivenCredential]
         anonymous: arguments.anonymous,
         pod: None,
     }
-}
-
-/// What every image of one command is examined with.
-struct Examination<'a> {
-    here: &'a Here,
-    limits: &'a Limits,
-    policy: Policy,
-    status: &'a StatusLine,
-}
-
-impl Examination<'_> {
-    /// The examination, then the runtime's own pull where that is worth it, then one diagnosis of both.
-    async fn answer(&self, mut case: Case) -> Diagnosis {
-        let begun = Instant::now();
-        if !case.anonymous {
-            // A plugin that hangs must leave time for the registry.
-            let limit = self.limits.total / 2;
-            case.credentials.extend(self.here.credentials.offered(&case.image, limit).await);
-        }
-        let limits = Limits { total: self.limits.total.saturating_sub(begun.elapsed()), ..*self.limits };
-        let plan = plan(&case, &self.here.node);
-        let standpoint = Standpoint {
-            host_root: &self.here.host_root,
-            socket: self.here.socket.as_deref(),
-            ..Standpoint::default()
-        };
-        let mut evidence = examine_from(&plan, &limits, &standpoint).await;
-        let found = diagnose(&case, &plan, &evidence);
-        let left = self.limits.total.saturating_sub(begun.elapsed());
-        let order = decide(self.policy, &plan, &evidence, &found, left);
-        evidence.pull = Some(match (order, &self.here.socket) {
-            (Order::Leave { why }, _) => PullEvidence::NotMade { why },
-            (Order::Pull(_), None) => PullEvidence::NotMade { why: "its socket was not found".to_owned() },
-            (Order::Pull(logins), Some(socket)) => {
-                let show = |progress: Progress| self.status.show(&waiting(&found, progress));
-                PullEvidence::Made(reproduce(&plan, &logins, socket, &self.here.host_root, left, show).await)
-            }
-        });
-        evidence.took_ms = u32::try_from(begun.elapsed().as_millis()).unwrap_or(u32::MAX);
-        diagnose(&case, &plan, &evidence)
-    }
-}
-
-/// What a person reads while the runtime pulls: the examination's verdict, and how far the pull is.
-fn waiting(found: &Diagnosis, progress: Progress) -> String {
-    let code = found.cause.as_ref().map(|cause| format!(" [{}]", cause.code)).unwrap_or_default();
-    let runtime = found.node.runtime.as_ref().map_or("the runtime", |runtime| runtime.name.as_str());
-    let brought = match progress.brought {
-        0 => String::new(),
-        bytes => format!(", {}", size_in_words(bytes)),
-    };
-    let seconds = progress.elapsed.as_secs();
-    format!("{} is {}{code}; {runtime} pulls it: {seconds} s{brought}", found.target.image, found.verdict.word())
 }
 
 /// The credentials of the command line. A file that cannot be read is our trouble; one that cannot be parsed is a finding.

@@ -1,0 +1,76 @@
+//! One case from its plan to its diagnosis: examined, reproduced where that is worth it, and diagnosed. The same for every
+//! command and for the daemon.
+
+use std::time::Instant;
+
+use pullagent_diagnosis::case::Case;
+use pullagent_diagnosis::diagnose::diagnose;
+use pullagent_diagnosis::diagnosis::Diagnosis;
+use pullagent_diagnosis::plan::plan;
+use pullagent_diagnosis::pull::PullEvidence;
+use pullagent_diagnosis::reproduction::{Order, Policy, decide};
+use pullagent_diagnosis::text::size_in_words;
+use pullagent_probes::cri::Progress;
+use pullagent_probes::{Limits, Standpoint, examine_from, reproduce};
+
+use crate::standpoint::Here;
+
+/// What every case of one command is examined with.
+pub(crate) struct Examination<'a> {
+    /// The node.
+    pub(crate) here: &'a Here,
+    /// The deadlines of one case.
+    pub(crate) limits: &'a Limits,
+    /// When the runtime itself is asked to pull.
+    pub(crate) policy: Policy,
+}
+
+impl Examination<'_> {
+    /// The examination, then the runtime's own pull where that is worth it, then one diagnosis of both. While the runtime
+    /// pulls, `show` is told of the examination's verdict and how far the pull is.
+    pub(crate) async fn answer(&self, mut case: Case, show: impl Fn(&Diagnosis, Progress) + Sync) -> Diagnosis {
+        let begun = Instant::now();
+        if !case.anonymous {
+            // A plugin that hangs must leave time for the registry.
+            let limit = self.limits.total / 2;
+            case.credentials.extend(self.here.credentials.offered(&case.image, limit).await);
+        }
+        let limits = Limits { total: self.limits.total.saturating_sub(begun.elapsed()), ..*self.limits };
+        let plan = plan(&case, &self.here.node);
+        let standpoint = Standpoint {
+            host_root: &self.here.host_root,
+            socket: self.here.socket.as_deref(),
+            ..Standpoint::default()
+        };
+        let mut evidence = examine_from(&plan, &limits, &standpoint).await;
+        let found = diagnose(&case, &plan, &evidence);
+        if case.pod.as_ref().and_then(|pod| pod.said.as_ref()).is_some_and(|said| !said.message.is_empty()) {
+            // The kubelet's last attempt was such a pull already.
+            return found;
+        }
+        let left = self.limits.total.saturating_sub(begun.elapsed());
+        let order = decide(self.policy, &plan, &evidence, &found, left);
+        evidence.pull = Some(match (order, &self.here.socket) {
+            (Order::Leave { why }, _) => PullEvidence::NotMade { why },
+            (Order::Pull(_), None) => PullEvidence::NotMade { why: "its socket was not found".to_owned() },
+            (Order::Pull(logins), Some(socket)) => {
+                let shown = |progress: Progress| show(&found, progress);
+                PullEvidence::Made(reproduce(&plan, &logins, socket, &self.here.host_root, left, shown).await)
+            }
+        });
+        evidence.took_ms = u32::try_from(begun.elapsed().as_millis()).unwrap_or(u32::MAX);
+        diagnose(&case, &plan, &evidence)
+    }
+}
+
+/// What a person reads while the runtime pulls: the examination's verdict, and how far the pull is.
+pub(crate) fn waiting(found: &Diagnosis, progress: Progress) -> String {
+    let code = found.cause.as_ref().map(|cause| format!(" [{}]", cause.code)).unwrap_or_default();
+    let runtime = found.node.runtime.as_ref().map_or("the runtime", |runtime| runtime.name.as_str());
+    let brought = match progress.brought {
+        0 => String::new(),
+        bytes => format!(", {}", size_in_words(bytes)),
+    };
+    let seconds = progress.elapsed.as_secs();
+    format!("{} is {}{code}; {runtime} pulls it: {seconds} s{brought}", found.target.image, found.verdict.word())
+}
