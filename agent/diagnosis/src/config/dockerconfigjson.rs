@@ -77,9 +77,10 @@ impl ConfigEntry {
 }
 
 fn shown_key(key: &str) -> String {
-    let (scheme, rest) = key.split_once("://").map_or(("", key), |(scheme, rest)| (&key[..scheme.len() + 3], rest));
-    // Whatever stands before the last `@` may be a password that contains any other character.
-    match rest.rsplit_once('@') {
+    // Whatever stands before the last `@` may be a password that contains any other character, `://` too.
+    let is_scheme = |scheme: &str| ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+    let scheme = key.find("://").filter(|end| is_scheme(&key[..*end])).map_or("", |end| &key[..end + 3]);
+    match key[scheme.len()..].rsplit_once('@') {
         Some((_, host)) => crate::text::clean(&format!("{scheme}***@{host}"), 200),
         None => crate::text::clean(key, 200),
     }

@@ -132,6 +132,8 @@ fn an_error_quotes_no_value_and_no_login_of_a_key() {
         r#"{"auths":{"a.b":{"auth":"%%hunter2"}}}"#,
         r#"{"auths":{"https://me:hunter2@a.b/x":{"auth":5}}}"#,
         r#"{"auths":{"me:hun/hunter2@a.b/x":{"auth":5}}}"#,
+        r#"{"auths":{"me:hunter2@https://a.b/x":{"auth":5}}}"#,
+        r#"{"auths":{"me:hunter2://hun@a.b/x":{"auth":5}}}"#,
     ] {
         let error = parse_dockerconfigjson(text).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
