@@ -26,6 +26,7 @@ pub mod pod;
 pub mod pull;
 pub mod pull_configuration;
 pub mod pull_secret;
+pub mod pull_secrets;
 pub mod reference;
 pub mod report;
 pub mod reproduction;

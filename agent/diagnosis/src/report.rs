@@ -11,6 +11,7 @@ mod layout;
 mod markdown;
 mod phase;
 mod pulled;
+mod secrets;
 mod short;
 mod text;
 mod ticket;
@@ -32,6 +33,7 @@ pub use explained::render_explained;
 pub use json::schema;
 pub(crate) use json::schema_of;
 pub use waiting::{Movement, WaitingReport, WaitingState, render_waiting, waiting_schema};
+pub use secrets::{secrets_json, secrets_short, secrets_text};
 
 /// The forms of a report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

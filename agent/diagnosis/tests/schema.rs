@@ -23,6 +23,7 @@ use pullagent_diagnosis::message;
 use pullagent_diagnosis::plan::plan;
 use pullagent_diagnosis::platform::Platform;
 use pullagent_diagnosis::pull_configuration;
+use pullagent_diagnosis::pull_secrets;
 use pullagent_diagnosis::report;
 use serde_json::Value;
 
@@ -159,6 +160,7 @@ fn the_schemas_in_docs_are_those_of_the_types() {
     check_schema("node.schema.json", &pull_configuration::schema());
     check_schema("node-diff.schema.json", &pull_configuration::comparison_schema());
     check_schema("waiting.schema.json", &report::waiting_schema());
+    check_schema("secrets.schema.json", &pull_secrets::schema());
 }
 
 #[track_caller]

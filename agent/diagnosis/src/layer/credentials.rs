@@ -253,7 +253,7 @@ pub fn without_user(refused: Finding, last: &Exchange, credential: &Credential, 
 }
 
 /// The key under which a secret's login serves the whole registry.
-fn key_for(registry: &str) -> &str {
+pub(crate) fn key_for(registry: &str) -> &str {
     if registry == "docker.io" { "https://index.docker.io/v1/" } else { registry }
 }
 

@@ -318,7 +318,8 @@ macro_rules! findings {
 
     SecretUnused {
         layer: Some(Layer::Credentials), owner: Some(Owner::Namespace), severity: Info,
-        meaning: "The pod refers to a pull secret that serves none of its images.",
+        meaning: "A pull secret serves no image: its keys are for none of the pods that refer to it, it reached none of \
+            its service account's pods, or nobody refers to it.",
         confirm: [
             "kubectl -n NAMESPACE get secret NAME -o go-template='{{index .data \".dockerconfigjson\"}}' | base64 -d | \
                 jq '.auths | keys'"
