@@ -14,6 +14,7 @@ pub mod pem;
 pub mod policy_json;
 pub mod process_env;
 pub mod proxy_env;
+pub mod pull_records;
 pub mod registries_conf;
 pub mod resolv_conf;
 pub mod systemd_unit;

@@ -28,7 +28,7 @@ use crate::text::clean;
 
 pub use difference::{COMPARISON_SCHEMA, Comparison, Difference, OtherNode, OtherNodeError, compare, parse_other};
 pub use files::{ConfigFile, Setting};
-pub use kubelet::{KubeletSetting, KubeletSettings};
+pub use kubelet::{KubeletSetting, KubeletSettings, verification_settings};
 pub use network::{Proxies, ProxyVariable, ResolverSettings, TrustFile, TrustSettings};
 pub use registries::{EndpointSettings, RegistrySettings};
 pub use runtime::{Engine, Process, RuntimeSettings, sandbox_image};

@@ -15,6 +15,7 @@ mod store;
 
 pub use growth::Progress;
 pub use pull::reproduce;
+pub use records::pull_records;
 pub use socket::{EndpointError, Found, find};
 pub use store::holds;
 pub(crate) use store::look;

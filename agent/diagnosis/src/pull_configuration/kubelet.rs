@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::case::{Kubelet, NodeConfig, NotChecked};
 use crate::config::files::{Files, join};
+use crate::config::pull_records::VerificationSettings;
 use crate::text::clean;
 
 /// Bytes of a value.
@@ -88,6 +89,31 @@ pub(super) fn settings(node: &NodeConfig) -> (Option<KubeletSettings>, Vec<NotCh
     (Some(settings), unread)
 }
 
+/// Whether and how the kubelet verifies who may use an image that is on the node, by its flags and files; `None` where it
+/// was not seen. `version` is its release, as major and minor version, where that is known.
+pub fn verification_settings(node: &NodeConfig, version: Option<(u32, u32)>) -> Option<VerificationSettings> {
+    const GATE: &str = "KubeletEnsureSecretPulledImages";
+    let Some(Kubelet::Running { arguments, .. }) = &node.kubelet else { return None };
+    let documents: Vec<Value> =
+        config_files(&node.files, arguments).iter().filter_map(|path| read(&node.files, path).ok()).collect();
+    let last = |field: &str| documents.iter().rev().find_map(|document| document.get(field).filter(|v| !v.is_null()));
+    // Gates of several files and of the flag add up, the last word on one counting.
+    let in_files = || documents.iter().rev().find_map(|document| document.get("featureGates")?.get(GATE)?.as_bool());
+    let by_flag = flag(arguments, "--feature-gates").and_then(|gates| {
+        let mut values =
+            gates.split(',').filter_map(|gate| gate.trim().split_once('=')).filter(|(name, _)| *name == GATE);
+        values.next_back()?.1.parse().ok()
+    });
+    let texts =
+        |value: &Value| value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+    Some(VerificationSettings {
+        version,
+        gate: by_flag.or_else(in_files),
+        policy: last("imagePullCredentialsVerificationPolicy").and_then(Value::as_str).map(str::to_owned),
+        allow_list: last("preloadedImagesVerificationAllowlist").map(texts).unwrap_or_default(),
+    })
+}
+
 fn setting((name, field): Known, arguments: &[String], documents: &[(String, Value)]) -> Option<KubeletSetting> {
     let key = field.or(name)?.to_owned();
     if let Some((name, value)) = name.and_then(|name| Some((name, flag(arguments, name)?))) {
@@ -125,4 +151,41 @@ fn flag(arguments: &[String], name: &str) -> Option<String> {
         rest => rest.strip_prefix('='),
     });
     values.next_back().filter(|value| !value.is_empty()).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::fixtures;
+
+    #[track_caller]
+    fn check(arguments: &[&str], files: &[(&str, &str)], want: &VerificationSettings) {
+        let mut node = fixtures::node(&[], files);
+        let arguments = arguments.iter().map(|word| (*word).to_owned()).collect();
+        node.kubelet = Some(Kubelet::Running { pid: 7, arguments });
+        assert_eq!(verification_settings(&node, want.version).as_ref(), Some(want));
+    }
+
+    #[test]
+    fn how_the_kubelet_verifies_is_read_from_its_flags_and_files() {
+        check(&["kubelet"], &[], &VerificationSettings::default());
+        let file = "featureGates: {KubeletEnsureSecretPulledImages: true}\n\
+                    imagePullCredentialsVerificationPolicy: NeverVerifyAllowlistedImages\n\
+                    preloadedImagesVerificationAllowlist: [r.test/a, r.test/b/*]\n";
+        let set = VerificationSettings {
+            version: Some((1, 35)),
+            gate: Some(true),
+            policy: Some("NeverVerifyAllowlistedImages".into()),
+            allow_list: vec!["r.test/a".into(), "r.test/b/*".into()],
+        };
+        check(&["kubelet", "--config=/k.yaml"], &[("/k.yaml", file)], &set);
+        let off = VerificationSettings { gate: Some(false), ..set };
+        let gates = "--feature-gates=A=true,KubeletEnsureSecretPulledImages=false";
+        check(&["kubelet", "--config=/k.yaml", gates], &[("/k.yaml", file)], &off);
+    }
+
+    #[test]
+    fn of_a_kubelet_that_was_not_seen_nothing_is_told() {
+        assert_eq!(verification_settings(&fixtures::node(&[], &[]), None), None);
+    }
 }
