@@ -1,5 +1,6 @@
 //! The image's name: what it can be wrong about.
 
+mod on_node;
 pub(crate) mod wordings;
 
 use crate::cause::{Code, Confidence};
@@ -7,6 +8,8 @@ use crate::evidence::{Exchange, Hop, Question, TagsEvidence};
 use crate::finding::Finding;
 use crate::layer::registry::{Response, said};
 use crate::reference::Reference;
+
+pub use on_node::{not_present_never_pull, present_but_not_allowed};
 
 /// The cause that an unparsable name is.
 pub fn invalid(image: &str, why: &str) -> Finding {
