@@ -184,6 +184,9 @@ pub struct CredentialReport {
     pub user: Option<String>,
     /// What the registry said.
     pub outcome: CredentialOutcome,
+    /// When it expires, where it says so itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
 }
 
 /// What is served under the reference.

@@ -107,6 +107,7 @@ fn full() -> Diagnosis {
         key: Some("a".into()),
         user: Some("u".into()),
         outcome: CredentialOutcome::NotMatching,
+        expires_at: Some(diagnosis.started_at),
     });
     diagnosis.image = Some(ImageReport {
         on_node: Some(OnNodeReport { digest: "sha256:ab".into(), bytes: 1 }),

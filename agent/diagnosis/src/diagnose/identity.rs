@@ -3,6 +3,7 @@
 use crate::cause::Code;
 use crate::evidence::{EndpointEvidence, Exchange, Identity, Question};
 use crate::finding::Finding;
+use crate::layer::credentials::expiry::if_expired;
 use crate::layer::credentials::plugin::plugin_failed;
 use crate::layer::credentials::secret::secret_lost;
 use crate::layer::credentials::{CredentialOutcome, not_matching, without_user};
@@ -54,7 +55,10 @@ fn ask(seen: Seen<'_>, identity: Identity) -> Outcome {
         Some(finding) => {
             let finding = match nameless {
                 Some(credential) => without_user(finding, last, credential, seen.reference),
-                None => finding,
+                None => match credential(seen, identity) {
+                    Some(credential) => if_expired(finding, credential, seen.clocks),
+                    None => finding,
+                },
             };
             Outcome::Fails(Failure::at(last, finding))
         }
@@ -65,8 +69,12 @@ fn ask(seen: Seen<'_>, identity: Identity) -> Outcome {
 
 /// The credential of an identity, if it has no user.
 fn nameless(seen: Seen<'_>, identity: Identity) -> Option<&Credential> {
+    credential(seen, identity).filter(|credential| credential.is_nameless())
+}
+
+fn credential(seen: Seen<'_>, identity: Identity) -> Option<&Credential> {
     match identity {
-        Identity::Credential(index) => seen.plan.credentials.get(index).filter(|credential| credential.is_nameless()),
+        Identity::Credential(index) => seen.plan.credentials.get(index),
         Identity::Anonymous => None,
     }
 }

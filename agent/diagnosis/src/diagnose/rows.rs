@@ -4,6 +4,7 @@ use super::identity;
 use crate::case::{Case, NotChecked};
 use crate::diagnosis::{CredentialReport, ImageReport, OnNodeReport, PodReport, RuntimeReport, TargetReport};
 use crate::evidence::{EndpointEvidence, Evidence, Hop};
+use crate::layer::credentials::expiry::expires_at;
 use crate::layer::registry::RateLimit;
 use crate::plan::Plan;
 use crate::pod::KubeletWords;
@@ -63,6 +64,7 @@ pub(super) fn credentials(plan: &Plan, evidence: &Evidence) -> Vec<CredentialRep
             key: credential.key.clone(),
             user: credential.user.as_deref().map(|user| crate::text::clean(user, 100)),
             outcome: identity::outcome_of_credential(credential, index, asked),
+            expires_at: expires_at(credential.user.as_deref().unwrap_or_default(), &credential.password),
         })
         .collect();
     rows.push(CredentialReport {
@@ -70,6 +72,7 @@ pub(super) fn credentials(plan: &Plan, evidence: &Evidence) -> Vec<CredentialRep
         key: None,
         user: None,
         outcome: identity::outcome_of_stranger(asked),
+        expires_at: None,
     });
     rows
 }

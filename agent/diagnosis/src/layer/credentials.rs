@@ -1,5 +1,6 @@
 //! Who asks: what a 401 or 403 says of a login, or of the want of one.
 
+pub mod expiry;
 pub mod plugin;
 pub mod secret;
 pub(crate) mod wordings;

@@ -1,8 +1,11 @@
 //! The credentials as a table, in the order in which the kubelet offers them.
 
+use jiff::Timestamp;
+
 use super::Screen;
 use crate::diagnosis::{CredentialReport, Diagnosis};
 use crate::layer::credentials::CredentialOutcome;
+use crate::layer::credentials::expiry::is_near;
 use crate::report::layout::{Line, columns, cut_end, cut_middle, pad, width};
 use crate::report::shown;
 
@@ -23,7 +26,8 @@ impl Screen {
             return;
         }
         let most = self.room.logins;
-        let cells: Vec<[String; 4]> = rows.iter().take(most).map(|row| login_cells(row)).collect();
+        let cells: Vec<[String; 4]> =
+            rows.iter().take(most).map(|row| login_cells(row, diagnosis.started_at)).collect();
         let mut table = login_table(&cells, self.width - self.indent());
         if let Some(more) = rows.len().checked_sub(most).filter(|more| *more > 0) {
             table.push(format!("and {more} more: -v"));
@@ -47,8 +51,8 @@ impl Screen {
     }
 }
 
-/// Source, key, user and outcome.
-fn login_cells(row: &CredentialReport) -> [String; 4] {
+/// Source, key, user and outcome, with the end of a login that is over or near.
+fn login_cells(row: &CredentialReport, now: Timestamp) -> [String; 4] {
     let or_dash = |text: &Option<String>| text.as_deref().filter(|t| !t.is_empty()).map_or("-".to_owned(), shown);
     let outcome = match row.outcome {
         CredentialOutcome::Accepted => "accepted",
@@ -58,7 +62,17 @@ fn login_cells(row: &CredentialReport) -> [String; 4] {
         CredentialOutcome::NotMatching => "not matching",
         CredentialOutcome::Unreadable => "unreadable",
     };
-    [shown(&row.source), or_dash(&row.key), or_dash(&row.user), outcome.to_owned()]
+    let end = match row.expires_at.filter(|at| is_near(*at, now)) {
+        Some(at) if at < now => format!(", expired {}", to_the_minute(at)),
+        Some(at) => format!(", expires {}", to_the_minute(at)),
+        None => String::new(),
+    };
+    [shown(&row.source), or_dash(&row.key), or_dash(&row.user), format!("{outcome}{end}")]
+}
+
+/// A moment as a row has room for: `2026-03-04 12:00Z`.
+fn to_the_minute(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%MZ").to_string()
 }
 
 /// The rows aligned. Where room is short the key gives way first, then the user: source and outcome tell most.
@@ -81,4 +95,29 @@ fn login_table(rows: &[[String; 4]], room: usize) -> Vec<String> {
     };
     let table: Vec<Vec<String>> = rows.iter().map(|row| kept.iter().map(|c| cell(row, *c)).collect()).collect();
     columns(&table, false).iter().map(|line| cut_end(line.trim_end(), room)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(expires_at: Option<&str>, want: &str) {
+        let row = CredentialReport {
+            source: "secret a/b".into(),
+            key: None,
+            user: None,
+            outcome: CredentialOutcome::Accepted,
+            expires_at: expires_at.map(|at| at.parse().unwrap()),
+        };
+        assert_eq!(login_cells(&row, "2026-03-04T12:00:00Z".parse().unwrap())[3], want);
+    }
+
+    #[test]
+    fn the_end_of_a_login_is_shown_when_it_is_near_or_past() {
+        check(None, "accepted");
+        check(Some("2026-03-05T12:00:01Z"), "accepted");
+        check(Some("2026-03-05T11:30:00Z"), "accepted, expires 2026-03-05 11:30Z");
+        check(Some("2026-03-04T11:59:59.5Z"), "accepted, expired 2026-03-04 11:59Z");
+    }
 }
