@@ -5,6 +5,7 @@ mod endpoint;
 mod identity;
 mod link;
 mod mirrors;
+mod presence;
 mod reconcile;
 mod rows;
 mod told;
@@ -98,6 +99,9 @@ fn judge(case: &Case, plan: &Plan, evidence: &Evidence) -> Judged {
         Target::Image(reference) => reference,
         Target::Invalid { why } => return Judged::failing(vec![layer::reference::invalid(&case.image, why)]),
     };
+    if let Some(judged) = presence::judge(case, plan, evidence, reference) {
+        return judged;
+    }
     let seen = |(index, of_one)| Seen {
         plan,
         reference,
@@ -142,7 +146,8 @@ fn judge(case: &Case, plan: &Plan, evidence: &Evidence) -> Judged {
                 )
             });
             let verdict = if broken.code == Code::Unknown { Verdict::Inconclusive } else { Verdict::Failing };
-            findings.insert(0, in_doubt(broken, plan));
+            let broken = presence::on_node_but_not_allowed(in_doubt(broken, plan), case, evidence, reference);
+            findings.insert(0, broken);
             judged(verdict, findings)
         }
     }

@@ -13,6 +13,7 @@ use crate::layer::registry::{Answer, HttpEvidence};
 use crate::layer::tls::TlsEvidence;
 use crate::layer::transport::ConnectEvidence;
 use crate::manifest::Manifest;
+use crate::on_node::OnNode;
 use crate::platform::Platform;
 use crate::pull::PullEvidence;
 use crate::runtime::Store;
@@ -41,6 +42,9 @@ pub struct Evidence {
     /// What the runtime's image store says; absent where it was not asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<Store>,
+    /// What the kubelet makes of the image being on the node; absent where it is not, or the case is of no pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_node: Option<OnNode>,
     /// The runtime's own pull; absent where nobody thought of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pull: Option<PullEvidence>,

@@ -19,6 +19,7 @@ pub mod lint;
 pub mod manifest;
 pub mod message;
 pub mod not_checked;
+pub mod on_node;
 pub mod plan;
 pub mod platform;
 pub mod plugin;

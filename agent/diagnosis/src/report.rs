@@ -32,8 +32,8 @@ pub use configuration::{comparison_json, comparison_text, configuration_json, co
 pub use explained::render_explained;
 pub use json::schema;
 pub(crate) use json::schema_of;
-pub use waiting::{Movement, WaitingReport, WaitingState, render_waiting, waiting_schema};
 pub use secrets::{secrets_json, secrets_short, secrets_text};
+pub use waiting::{Movement, WaitingReport, WaitingState, render_waiting, waiting_schema};
 
 /// The forms of a report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -40,6 +40,7 @@ fn full() -> Diagnosis {
         clocks: Vec::new(),
         cut_short: true,
         store: None,
+        on_node: None,
         pull: None,
     };
     let mut diagnosis = diagnose(&case, &plan(&case, &node), &evidence);

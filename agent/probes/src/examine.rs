@@ -89,6 +89,7 @@ pub async fn examine_from(plan: &Plan, limits: &Limits, here: &Standpoint<'_>) -
         clocks: clocks.into_iter().flatten().collect(),
         cut_short: started.elapsed() >= limits.total,
         store,
+        on_node: None,
         pull: None,
     }
 }

@@ -11,7 +11,7 @@ mod verification;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::secret::Secret;
@@ -47,7 +47,7 @@ pub struct PulledRecord {
 }
 
 /// The credentials with which an image was pulled under one name.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ProvenCredentials {
     /// Whether every pod of the node may use it: it was pulled anonymously, or with logins of the node's own.
@@ -61,7 +61,7 @@ pub struct ProvenCredentials {
 }
 
 /// A pull secret with which an image was pulled.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ProvenSecret {
     /// Which one.
@@ -69,12 +69,12 @@ pub struct ProvenSecret {
     pub secret: ObjectIdentity,
     /// The kubelet's [`credential_hash`] of the login that it held then; empty where that failed. A short password can be
     /// found from it by trying, so it is kept like one.
-    #[serde(deserialize_with = "secret")]
+    #[serde(deserialize_with = "secret", skip_serializing)]
     pub credential_hash: Secret<String>,
 }
 
 /// An object of the cluster.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ObjectIdentity {
     /// Its uid: one that is created anew under the same name is another one. Empty where it is not known.

@@ -188,9 +188,10 @@ fn looks_like(code: Code) -> &'static [Code] {
     use Code::{
         AccessDenied, BlobUnavailable, ConnectionReset, ConnectionTimeout, ContentCorrupt, CredentialProviderFailed,
         CredentialsMissing, CredentialsNotMatching, CredentialsRejected, DigestNotFound, DnsServerFailure, DnsTimeout,
-        NetworkUnreachable, NodeClockWrong, NotARegistry, ProxyDenied, ProxyUnreachable, PullStalled,
-        RegistryUnavailable, RepositoryNotFound, TagNotFound, TlsCertificateExpired, TlsHandshakeFailure,
-        TlsHandshakeTimeout, TlsNotYetValid, UnsupportedManifest,
+        NetworkUnreachable, NodeClockWrong, NotARegistry, NotPresentNeverPull, PresentButNotAllowed, ProxyDenied,
+        ProxyUnreachable, PullStalled, RegistryUnavailable, RepositoryNotFound, SecretMalformed, SecretNotFound,
+        TagNotFound, TlsCertificateExpired, TlsHandshakeFailure, TlsHandshakeTimeout, TlsNotYetValid,
+        UnsupportedManifest,
     };
     match code {
         NodeClockWrong => &[TlsCertificateExpired, TlsNotYetValid],
@@ -198,7 +199,13 @@ fn looks_like(code: Code) -> &'static [Code] {
         CredentialProviderFailed => {
             &[CredentialsMissing, CredentialsRejected, AccessDenied, RepositoryNotFound, TagNotFound, DigestNotFound]
         }
-        CredentialsNotMatching => &[CredentialsMissing, CredentialsRejected, AccessDenied, RepositoryNotFound],
+        // It calls it not present, or pulls what it has.
+        PresentButNotAllowed => {
+            &[NotPresentNeverPull, CredentialsMissing, CredentialsRejected, AccessDenied, RepositoryNotFound]
+        }
+        CredentialsNotMatching | SecretNotFound | SecretMalformed => {
+            &[CredentialsMissing, CredentialsRejected, AccessDenied, RepositoryNotFound]
+        }
         // Registries blur who may see a repository and whether it exists.
         RepositoryNotFound | CredentialsMissing | AccessDenied => {
             &[CredentialsMissing, CredentialsRejected, AccessDenied, RepositoryNotFound, TagNotFound]

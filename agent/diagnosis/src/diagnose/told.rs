@@ -5,6 +5,7 @@ use super::Judged;
 use super::reconcile::{allows, fails_by, in_words, of_message, tells_of_another};
 use crate::case::Case;
 use crate::cause::{Code, Confidence, Layer, Severity};
+use crate::config::pull_records::Access;
 use crate::diagnosis::{PullReport, Verdict};
 use crate::evidence::Evidence;
 use crate::finding::Finding;
@@ -70,7 +71,9 @@ fn failing(mut judged: Judged, told: &Explained, plan: &Plan) -> (Judged, Option
 /// It can be pulled now, as far as we see: what the kubelet heard stands only where we do not see it.
 fn pullable(judged: Judged, told: &Explained, plan: &Plan, evidence: &Evidence) -> Judged {
     let code = told.cause.as_ref().map_or(Code::Unknown, |cause| cause.code);
-    if is_seen(code, plan, evidence) {
+    // The kubelet needs no pull any more.
+    let is_there = evidence.on_node.as_ref().is_some_and(|on_node| matches!(on_node.access, Access::Allowed { .. }));
+    if is_there || is_seen(code, plan, evidence) {
         return judged;
     }
     fails_by(judged, of_message(told).at_most(Confidence::Likely), None)

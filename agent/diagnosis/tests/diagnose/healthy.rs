@@ -132,6 +132,7 @@ pub(crate) fn evidence() -> Evidence {
         clocks: Vec::new(),
         cut_short: false,
         store: None,
+        on_node: None,
         pull: None,
     }
 }

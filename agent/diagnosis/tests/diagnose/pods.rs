@@ -2,13 +2,16 @@
 
 use pullagent_diagnosis::case::{Case, GivenCredential, PodCase};
 use pullagent_diagnosis::cause::{Code, Confidence};
+use pullagent_diagnosis::config::pull_records::Access;
 use pullagent_diagnosis::diagnose::diagnose;
 use pullagent_diagnosis::diagnosis::{Diagnosis, Verdict};
 use pullagent_diagnosis::layer::credentials::CredentialOutcome;
 use pullagent_diagnosis::layer::registry::Answer;
+use pullagent_diagnosis::on_node::OnNode;
 use pullagent_diagnosis::plan::plan;
-use pullagent_diagnosis::pod::KubeletWords;
+use pullagent_diagnosis::pod::{KubeletWords, PullPolicy};
 use pullagent_diagnosis::pull_secret::{DOCKERCONFIGJSON, PullSecret, SecretFound};
+use pullagent_diagnosis::runtime::{HeldImage, Store};
 
 use crate::healthy;
 
@@ -111,4 +114,40 @@ fn words_that_tell_nothing_decide_nothing() {
     let found = examined(Vec::new(), "the moon is in the wrong house", 200);
     assert_eq!((found.verdict, code(&found).unwrap().0), (Verdict::Inconclusive, Code::Unknown));
     assert_eq!(examined(Vec::new(), "", 200).verdict, Verdict::Pullable);
+}
+
+/// A pod with this policy, on a node that has the image or not, where the registry answers so to a stranger.
+fn on_node(policy: PullPolicy, reason: &str, held: bool, access: Option<Access>, status: u16) -> Option<Code> {
+    let words = KubeletWords { reason: reason.into(), message: String::new(), since: healthy::now(), retry_by: None };
+    let pod = PodCase { policy, said: Some(words), ..PodCase::default() };
+    let case = Case { image: IMAGE.into(), pod: Some(pod), ..Case::default() };
+    let plan = plan(&case, &healthy::config());
+    let mut evidence = healthy::evidence();
+    if status != 200 {
+        let endpoint = &mut evidence.endpoints[0];
+        endpoint.image = None;
+        endpoint.exchanges.truncate(3);
+        endpoint.exchanges[2].answer = Answer::Response(healthy::answered(status));
+    }
+    let image = HeldImage { id: "sha256:1".into(), tags: Vec::new(), digests: Vec::new(), bytes: 1 };
+    evidence.store =
+        Some(Store { held: held.then_some(image), held_unknown: false, filesystem: None, not_checked: Vec::new() });
+    evidence.on_node = access.map(|access| OnNode { access, proven: None });
+    diagnose(&case, &plan, &evidence).cause.map(|cause| cause.code)
+}
+
+#[test]
+fn what_is_on_the_node_decides_where_the_policy_lets_it() {
+    use PullPolicy::{Always, IfNotPresent, Never};
+    let allowed = || Some(Access::Allowed { why: String::new() });
+    let must = || Some(Access::MustPull { why: String::new() });
+    assert_eq!(on_node(Never, "ErrImageNeverPull", false, None, 200), Some(Code::NotPresentNeverPull));
+    assert_eq!(on_node(Never, "ErrImageNeverPull", true, allowed(), 200), None);
+    assert_eq!(on_node(Never, "ErrImageNeverPull", true, must(), 200), Some(Code::PresentButNotAllowed));
+    assert_eq!(on_node(Never, "ErrImageNeverPull", true, None, 200), Some(Code::PresentButNotAllowed));
+    assert_eq!(on_node(IfNotPresent, "ErrImagePull", true, allowed(), 401), None);
+    assert_eq!(on_node(IfNotPresent, "ErrImagePull", true, must(), 401), Some(Code::PresentButNotAllowed));
+    assert_eq!(on_node(IfNotPresent, "ErrImagePull", true, must(), 200), None);
+    assert_eq!(on_node(IfNotPresent, "ErrImagePull", false, None, 401), Some(Code::CredentialsMissing));
+    assert_eq!(on_node(Always, "ErrImagePull", true, allowed(), 401), Some(Code::CredentialsMissing));
 }

@@ -304,6 +304,7 @@ fn evidence() -> impl Strategy<Value = Evidence> {
         clocks,
         cut_short,
         store: None,
+        on_node: None,
         pull: None,
     })
 }

@@ -2,6 +2,8 @@
 //!
 //! Copied rules: Kubernetes 1.36 `pkg/kubelet/images/pullmanager/image_pull_manager.go` `MustAttemptImagePull`.
 
+use serde::{Deserialize, Serialize};
+
 use super::verification::{Told, VerificationSettings};
 use super::{ObjectIdentity, ProvenCredentials, PullRecords};
 use crate::pod::PullPolicy;
@@ -13,7 +15,8 @@ use crate::secret::Secret;
 const SECRETS: usize = 100;
 
 /// Whether the kubelet lets a pod use an image that is on the node.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Access {
     /// It does, without asking any registry.
     Allowed {
