@@ -6,11 +6,13 @@ use std::time::Instant;
 use pullagent_diagnosis::case::Case;
 use pullagent_diagnosis::diagnose::diagnose;
 use pullagent_diagnosis::diagnosis::Diagnosis;
-use pullagent_diagnosis::plan::plan;
+use pullagent_diagnosis::evidence::Evidence;
+use pullagent_diagnosis::on_node::{OnNode, on_node};
+use pullagent_diagnosis::plan::{Plan, plan};
 use pullagent_diagnosis::pull::PullEvidence;
 use pullagent_diagnosis::reproduction::{Order, Policy, decide};
 use pullagent_diagnosis::text::size_in_words;
-use pullagent_probes::cri::Progress;
+use pullagent_probes::cri::{Progress, pull_records};
 use pullagent_probes::{Limits, Standpoint, examine_from, reproduce};
 
 use crate::standpoint::Here;
@@ -23,6 +25,8 @@ pub(crate) struct Examination<'a> {
     pub(crate) limits: &'a Limits,
     /// When the runtime itself is asked to pull.
     pub(crate) policy: Policy,
+    /// The kubelet's release as major and minor version, where it is known.
+    pub(crate) release: Option<(u32, u32)>,
 }
 
 impl Examination<'_> {
@@ -43,6 +47,7 @@ impl Examination<'_> {
             ..Standpoint::default()
         };
         let mut evidence = examine_from(&plan, &limits, &standpoint).await;
+        evidence.on_node = self.on_node(&case, &plan, &evidence).await;
         let found = diagnose(&case, &plan, &evidence);
         if case.pod.as_ref().and_then(|pod| pod.said.as_ref()).is_some_and(|said| !said.message.is_empty()) {
             // The kubelet's last attempt was such a pull already.
@@ -60,6 +65,15 @@ impl Examination<'_> {
         });
         evidence.took_ms = u32::try_from(begun.elapsed().as_millis()).unwrap_or(u32::MAX);
         diagnose(&case, &plan, &evidence)
+    }
+
+    /// What the kubelet makes of the image being on the node.
+    async fn on_node(&self, case: &Case, plan: &Plan, evidence: &Evidence) -> Option<OnNode> {
+        case.pod.as_ref()?;
+        let held = evidence.store.as_ref()?.held.as_ref()?;
+        let (root, image, id) = (self.here.host_root.clone(), plan.image.clone(), held.id.clone());
+        let records = tokio::task::spawn_blocking(move || pull_records(&root, &image, &id)).await.ok()?;
+        on_node(case, plan, &self.here.node, &records, self.release)
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use pullagent_diagnosis::case::{Case, NodeConfig};
 use pullagent_diagnosis::plan::plan;
-use pullagent_diagnosis::pull_configuration::pull_configuration;
+use pullagent_diagnosis::pull_configuration::{pull_configuration, verification_settings};
 use pullagent_diagnosis::runtime::{Kind, Runtime, RuntimeAnswer};
 use pullagent_probes::cri::{self, Found};
 use pullagent_probes::files::read_all;
@@ -41,7 +41,10 @@ impl Wanted {
     /// Computes what will be computed, so that the snapshot of files knows what it lacks.
     fn rehearse(&self, node: &NodeConfig) {
         match self {
-            Self::Cases(cases) => cases.iter().for_each(|case| drop(plan(case, node))),
+            Self::Cases(cases) => {
+                cases.iter().for_each(|case| drop(plan(case, node)));
+                drop(verification_settings(node, None));
+            }
             Self::Configuration(registry) => drop(pull_configuration(node, registry.as_deref())),
         }
     }
@@ -62,9 +65,13 @@ pub(crate) async fn look(host_root: &Path, endpoint: Option<&str>, wanted: Wante
         let runtime = found.map(|found| with_process(found, &root));
         let mut node = read_node(&root, &ours, runtime);
         let mut credentials = KubeletCredentials::default();
-        match wanted {
+        match &wanted {
             Wanted::Configuration(_) => node.kubelet = Some(kubelet(&root)),
-            Wanted::Cases(_) => {
+            Wanted::Cases(cases) => {
+                // What it makes of an image that is on the node matters to pods only.
+                if cases.iter().any(|case| case.pod.is_some()) {
+                    node.kubelet = Some(kubelet(&root));
+                }
                 credentials = kubelet_credentials::read(&root);
                 node.unread_credentials.clone_from(&credentials.unread);
                 node.not_checked.extend(credentials.passed_over.iter().cloned());
