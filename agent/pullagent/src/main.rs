@@ -3,6 +3,8 @@
 mod cli;
 mod command;
 mod examination;
+#[expect(dead_code, unused_imports, reason = "the commands that ask the API server come next")]
+mod kube;
 #[expect(dead_code, unused_imports, reason = "the commands that have settings come next")]
 mod settings;
 mod standpoint;
