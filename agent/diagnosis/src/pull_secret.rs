@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::dockerconfigjson::{ConfigEntry, parse_dockercfg, parse_dockerconfigjson};
+use crate::config::dockerconfigjson::{ConfigEntry, MalformedConfig, parse_dockercfg, parse_dockerconfigjson};
 use crate::secret::Secret;
 use crate::text::clean;
 
@@ -71,12 +71,7 @@ pub enum Usable {
         why: String,
     },
     /// It gives up on every image of the pod.
-    Broken {
-        /// The field that is wrong.
-        field: String,
-        /// What is wrong with it; goes on after the field's name.
-        why: String,
-    },
+    Broken(MalformedConfig),
 }
 
 impl PullSecret {
@@ -102,7 +97,7 @@ impl PullSecret {
         let parsed = if kind == DOCKERCFG { parse_dockercfg(&text) } else { parse_dockerconfigjson(&text) };
         Some(match parsed {
             Ok(logins) => Usable::Logins(logins),
-            Err(error) => Usable::Broken { field: error.field, why: error.fault.to_string() },
+            Err(error) => Usable::Broken(error),
         })
     }
 }
@@ -132,7 +127,7 @@ mod tests {
         let shown = match secret.usable().unwrap() {
             Usable::Logins(logins) => format!("{} logins", logins.len()),
             Usable::PassedOver { field, why } => format!("passed over: {field} {why}"),
-            Usable::Broken { field, why } => format!("broken: {field} {why}"),
+            Usable::Broken(error) => format!("broken: {} {}", error.field, error.fault),
         };
         assert_eq!(shown, want);
         assert!(!format!("{secret:?} {}", serde_json::to_string(&secret).unwrap()).contains("hunter2"));

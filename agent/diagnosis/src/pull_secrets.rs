@@ -20,7 +20,7 @@ use crate::finding::Finding;
 use crate::report::schema_of;
 use crate::text::clean;
 
-pub use given::{FoundSecret, Namespace, PullSecret, ServiceAccount};
+pub use given::{Namespace, ServiceAccount};
 pub use keys::{KeyNote, KeyNoteKind, KeyRow};
 pub use lookup::{ImageRow, LoginName, NearestKey};
 pub use rows::{Names, SecretFault, SecretRow, SecretState};

@@ -162,7 +162,7 @@ fn create_secret(registry: &str) -> Vec<String> {
 }
 
 /// The command that makes the pull secret of this name.
-fn create_this_secret(namespace: &str, name: &str, registry: &str) -> Vec<String> {
+pub(crate) fn create_this_secret(namespace: &str, name: &str, registry: &str) -> Vec<String> {
     let server = key_for(registry);
     let fixed = ["kubectl", "-n", namespace, "create", "secret", "docker-registry", name];
     let mut command: Vec<String> = fixed.map(str::to_owned).to_vec();

@@ -166,7 +166,7 @@ fn of_secret(secret: &PullSecret) -> Result<Source, Offer> {
     match (secret.usable(), &secret.found) {
         (Some(Usable::Logins(entries)), _) => Ok(Source { name: secret.source(), entries }),
         (Some(Usable::PassedOver { field, why }), _) => Err(Offer::PassedOver { field, why }),
-        (Some(Usable::Broken { field, why }), _) => Err(Offer::Unreadable { field, why }),
+        (Some(Usable::Broken(error)), _) => Err(Offer::Unreadable { field: error.field, why: error.fault.to_string() }),
         (None, SecretFound::Absent { elsewhere }) => Err(Offer::Absent { elsewhere: elsewhere.clone() }),
         (None, SecretFound::NotRead { why }) => Err(Offer::NotRead { why: why.clone() }),
         (None, SecretFound::Secret { .. }) => Ok(Source { name: secret.source(), entries: Vec::new() }),

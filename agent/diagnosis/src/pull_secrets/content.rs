@@ -1,22 +1,16 @@
-//! What the kubelet makes of each secret: logins, nothing, or an error that fails the pod's image.
+//! What each secret of a namespace is to the kubelet, by name.
 //!
-//! Copied rules: Kubernetes 1.36 pkg/credentialprovider/secrets/secrets.go `MakeDockerKeyring`.
+//! How one is read is the business of `pull_secret`; here stands also what was not read.
 
 use std::collections::BTreeMap;
 
 use super::NAME;
-use super::given::{FoundSecret, Namespace};
-use crate::config::dockerconfigjson::{ConfigEntry, Fault, MalformedConfig, parse_dockercfg, parse_dockerconfigjson};
+use super::given::Namespace;
+use crate::config::dockerconfigjson::{ConfigEntry, Fault, MalformedConfig};
 use crate::not_checked::NotChecked;
-use crate::secret::Secret;
+use crate::pull_secret::{PullSecret, SecretFound, Usable};
 use crate::text::clean;
 
-/// The type whose key is [`CONFIG_KEY`].
-const CONFIG_TYPE: &str = "kubernetes.io/dockerconfigjson";
-/// The older type, whose key is [`OLD_KEY`].
-const OLD_TYPE: &str = "kubernetes.io/dockercfg";
-const CONFIG_KEY: &str = ".dockerconfigjson";
-const OLD_KEY: &str = ".dockercfg";
 /// Bytes of words from elsewhere.
 const WORDS: usize = 300;
 
@@ -26,7 +20,7 @@ pub(super) enum Content<'given> {
     /// These logins, perhaps none.
     Logins { kind: &'given str, entries: Vec<ConfigEntry> },
     /// It passes it over without a word.
-    Skipped { kind: &'given str, why: String },
+    Skipped { kind: &'given str, field: String, why: String },
     /// It fails every look-up of logins in which the secret takes part.
     Malformed { kind: &'given str, error: MalformedConfig },
     /// There is none.
@@ -39,7 +33,7 @@ pub(super) enum Content<'given> {
 pub(super) fn contents(namespace: &Namespace) -> BTreeMap<&str, Content<'_>> {
     let mut contents: BTreeMap<&str, Content<'_>> = BTreeMap::new();
     for secret in &namespace.secrets {
-        contents.entry(&secret.name).or_insert_with(|| content(&secret.found));
+        contents.entry(&secret.name).or_insert_with(|| content(secret));
     }
     let of_pods = namespace.live_pods().flat_map(|pod| &pod.pull_secrets);
     let of_accounts = namespace.service_accounts.iter().flat_map(|account| &account.pull_secrets);
@@ -58,42 +52,16 @@ pub(super) fn not_checked(contents: &BTreeMap<&str, Content<'_>>) -> Vec<NotChec
     unread.collect()
 }
 
-fn content(found: &FoundSecret) -> Content<'_> {
-    match found {
-        FoundSecret::Read { kind, dockerconfigjson, dockercfg } => match kind.as_str() {
-            CONFIG_TYPE => read(kind, dockerconfigjson.as_ref(), dockercfg.as_ref(), CONFIG_KEY, OLD_KEY),
-            OLD_TYPE => read(kind, dockercfg.as_ref(), dockerconfigjson.as_ref(), OLD_KEY, CONFIG_KEY),
-            _ => Content::Skipped {
-                kind,
-                why: format!("its type is `{}` instead of `{CONFIG_TYPE}`", clean(kind, WORDS)),
-            },
+fn content(secret: &PullSecret) -> Content<'_> {
+    match &secret.found {
+        SecretFound::Secret { kind, .. } => match secret.usable() {
+            Some(Usable::Logins(entries)) => Content::Logins { kind, entries },
+            Some(Usable::PassedOver { field, why }) => Content::Skipped { kind, field, why },
+            Some(Usable::Broken(error)) => Content::Malformed { kind, error },
+            None => Content::Unread { why: "it was not read".to_owned() },
         },
-        FoundSecret::Absent { elsewhere } => Content::Absent { elsewhere },
-        FoundSecret::Unreadable { why } => Content::Unread { why: clean(why, WORDS) },
-    }
-}
-
-/// A secret of one of the two types: `wanted` is what stands under its `key`, `other` what stands under the other type's.
-fn read<'given>(
-    kind: &'given str,
-    wanted: Option<&Secret<String>>,
-    other: Option<&Secret<String>>,
-    key: &str,
-    other_key: &str,
-) -> Content<'given> {
-    let text = wanted.map(|text| text.expose().as_str()).unwrap_or_default();
-    if text.is_empty() {
-        let instead = match (wanted, other) {
-            (_, Some(_)) => format!("it has `{other_key}`, which belongs to the other type, and no `{key}`"),
-            (Some(_), None) => format!("its `{key}` is empty"),
-            (None, None) => format!("it has no `{key}`"),
-        };
-        return Content::Skipped { kind, why: instead };
-    }
-    let entries = if key == CONFIG_KEY { parse_dockerconfigjson(text) } else { parse_dockercfg(text) };
-    match entries {
-        Ok(entries) => Content::Logins { kind, entries },
-        Err(error) => Content::Malformed { kind, error },
+        SecretFound::Absent { elsewhere } => Content::Absent { elsewhere },
+        SecretFound::NotRead { why } => Content::Unread { why: clean(why, WORDS) },
     }
 }
 

@@ -12,7 +12,7 @@ use super::rows::{Names, References};
 use crate::cause::{Code, Severity};
 use crate::config::dockerconfigjson::{ConfigEntry, MalformedConfig};
 use crate::finding::Finding;
-use crate::layer::credentials::key_for;
+use crate::layer::credentials::create_this_secret;
 use crate::text::clean;
 
 /// What is said of each secret, and of the images that none of them serves.
@@ -36,7 +36,7 @@ impl About<'_> {
     fn secret(&self, name: &str, content: &Content<'_>) -> Vec<Finding> {
         match content {
             Content::Absent { elsewhere } => self.absent(name, elsewhere).into_iter().collect(),
-            Content::Skipped { why, .. } => self.skipped(name, why).into_iter().collect(),
+            Content::Skipped { field, why, .. } => self.skipped(name, field, why).into_iter().collect(),
             Content::Malformed { error, .. } => vec![self.malformed(name, error)],
             Content::Logins { entries, .. } => self.logins(name, entries),
             Content::Unread { .. } => Vec::new(),
@@ -53,14 +53,14 @@ impl About<'_> {
         Some(
             Finding::new(Code::SecretNotFound, format!("{absent}; {who}{others}"))
                 .severity(self.severity(name))
-                .run("create it; the next attempt finds it", &self.create(name, self.key_wanted(name)))
+                .run("create it; the next attempt finds it", &self.create(name, self.registry_wanted(name)))
                 .fix("if nothing needs it any more, take its name out of the pod template and the service account"),
         )
     }
 
-    fn skipped(&self, name: &str, why: &str) -> Option<Finding> {
+    fn skipped(&self, name: &str, field: &str, why: &str) -> Option<Finding> {
         self.who(name)?;
-        let summary = format!("the kubelet passes secret {} over without a word: {why}", shown(name));
+        let summary = format!("the kubelet passes secret {} over without a word: {field} {why}", shown(name));
         Some(self.anew(Finding::new(Code::SecretMalformed, summary).severity(self.severity(name)), name))
     }
 
@@ -71,8 +71,9 @@ impl About<'_> {
             (true, Some(_)) => (Severity::Warning, ", so that pods which get it can pull no image".to_owned()),
             (true, None) => (Severity::Info, "; nobody refers to it".to_owned()),
         };
-        let summary =
-            format!("secret {} cannot be read: {error}{so} (it says \"{}\")", shown(name), kubelet_words(error.fault));
+        let MalformedConfig { field, fault } = error;
+        let says = kubelet_words(*fault);
+        let summary = format!("secret {} cannot be read: {field} {fault}{so} (it says \"{says}\")", shown(name));
         self.anew(Finding::new(Code::SecretMalformed, summary).severity(severity), name)
     }
 
@@ -186,26 +187,21 @@ impl About<'_> {
             [] => (Code::CredentialsMissing, format!("there is no pull secret in {pods}")),
             _ => (Code::CredentialsNotMatching, format!("no key of {} matches", Names::of(list))),
         };
-        Finding::new(code, format!("the registry wants a login for {images}, and {why}")).severity(Severity::Error).run(
-            "create a pull secret for it, and name it in the pod template",
-            &self.create("<name>", key_for(registry)),
-        )
+        Finding::new(code, format!("the registry wants a login for {images}, and {why}"))
+            .severity(Severity::Error)
+            .run("create a pull secret for it, and name it in the pod template", &self.create("<name>", registry))
     }
 
     /// With the two commands that make a secret anew: its type cannot be changed in place.
     fn anew(&self, finding: Finding, name: &str) -> Finding {
         finding
             .run("delete it", &["kubectl", "-n", self.namespace, "delete", "secret", name])
-            .run("and let kubectl write it anew", &self.create(name, self.key_wanted(name)))
+            .run("and let kubectl write it anew", &self.create(name, self.registry_wanted(name)))
     }
 
-    /// The command that makes a pull secret.
-    fn create(&self, name: &str, key: &str) -> Vec<String> {
-        let fixed = ["kubectl", "-n", self.namespace, "create", "secret", "docker-registry", name];
-        let mut command: Vec<String> = fixed.map(str::to_owned).to_vec();
-        command.push(format!("--docker-server={key}"));
-        command.extend(["--docker-username=<user>", "--docker-password=<password>"].map(str::to_owned));
-        command
+    /// The command that makes a pull secret for `registry`.
+    fn create(&self, name: &str, registry: &str) -> Vec<String> {
+        create_this_secret(self.namespace, name, registry)
     }
 
     /// Who refers to a secret, as a clause; `None` if nobody does.
@@ -230,9 +226,9 @@ impl About<'_> {
         error_if(self.missed(name).is_some())
     }
 
-    /// The key to create a secret with.
-    fn key_wanted(&self, name: &str) -> &str {
-        self.missed(name).map_or("<registry>", |lookup| key_for(&lookup.image.registry))
+    /// The registry to create a secret for.
+    fn registry_wanted(&self, name: &str) -> &str {
+        self.missed(name).map_or("<registry>", |lookup| &lookup.image.registry)
     }
 }
 

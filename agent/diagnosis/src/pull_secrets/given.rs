@@ -2,7 +2,7 @@
 
 use crate::not_checked::NotChecked;
 use crate::pod::Pod;
-use crate::secret::Secret;
+use crate::pull_secret::PullSecret;
 
 /// What was read of a namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,39 +28,6 @@ pub struct ServiceAccount {
     /// Its `imagePullSecrets`, empty names left out. They reach a pod when it is created, if it names none itself
     /// (`plugin/pkg/admission/serviceaccount/admission.go`).
     pub pull_secrets: Vec<String>,
-}
-
-/// A secret by its name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PullSecret {
-    /// Its name.
-    pub name: String,
-    /// What was found under it.
-    pub found: FoundSecret,
-}
-
-/// What was found under a secret's name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FoundSecret {
-    /// It was read.
-    Read {
-        /// Its `type`.
-        kind: String,
-        /// The content of `.dockerconfigjson`, decoded from base64; bytes that are no UTF-8 replaced, as Go's JSON does.
-        dockerconfigjson: Option<Secret<String>>,
-        /// The content of `.dockercfg`, likewise.
-        dockercfg: Option<Secret<String>>,
-    },
-    /// The namespace has none of that name.
-    Absent {
-        /// Other namespaces that have one, where they could be looked at.
-        elsewhere: Vec<String>,
-    },
-    /// It could not be looked at.
-    Unreadable {
-        /// Why.
-        why: String,
-    },
 }
 
 impl Namespace {

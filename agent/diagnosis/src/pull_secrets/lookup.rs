@@ -23,9 +23,9 @@ use crate::reference::Reference;
 use crate::text::clean;
 
 /// Comparisons of a key with an image, in all.
-const MOST_COMPARISONS: usize = 1_000_000;
+const MOST_COMPARISONS: usize = 300_000;
 /// Comparisons that an image costs beside those with the keys.
-const OVERHEAD: usize = 100;
+const OVERHEAD: usize = 20;
 
 /// An image and what its pods' secrets have for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -17,7 +17,7 @@ use crate::pod::Pod;
 use crate::text::clean;
 
 /// Comparisons of a key with an image, in all.
-const MOST_COMPARISONS: usize = 1_000_000;
+const MOST_COMPARISONS: usize = 300_000;
 
 /// What is said of each service account whose secrets did not reach pods of it.
 pub(super) fn findings(
@@ -126,9 +126,10 @@ impl<'a> Unreached<'a> {
     }
 
     fn fix(&self, finding: Finding, older: &Names, listing: &Names) -> Finding {
-        let finding = match older.is_empty() {
-            true => finding,
-            false => finding.fix(format!("recreate {older}, so that they get the list as it is now")),
+        let finding = if older.is_empty() {
+            finding
+        } else {
+            finding.fix(format!("recreate {older}, so that they get the list as it is now"))
         };
         if listing.is_empty() {
             return finding;

@@ -215,26 +215,26 @@ pub(super) fn rows(
                 keys: Vec::new(),
                 further_keys: 0,
             };
-            let fault = |why: &str| Some(SecretFault { field: None, why: why.to_owned(), kubelet: None });
+            let fault = |field: Option<&str>, why: &str, kubelet: Option<&str>| {
+                let owned = |text: Option<&str>| text.map(str::to_owned);
+                Some(SecretFault { field: owned(field), why: why.to_owned(), kubelet: owned(kubelet) })
+            };
             match content {
                 Content::Logins { kind, entries } => {
                     row.kind = Some(clean(kind, NAME));
                     row.keys = entries.iter().take(MOST_KEYS).map(|entry| uses.row(name, entry)).collect();
                     row.further_keys = entries.len().saturating_sub(MOST_KEYS);
                 }
-                Content::Skipped { kind, why } => {
+                Content::Skipped { kind, field, why } => {
                     row.state = SecretState::Skipped;
                     row.kind = Some(clean(kind, NAME));
-                    row.fault = fault(why);
+                    row.fault = fault(Some(field), why, None);
                 }
                 Content::Malformed { kind, error } => {
                     row.state = SecretState::Malformed;
                     row.kind = Some(clean(kind, NAME));
-                    row.fault = Some(SecretFault {
-                        field: Some(error.field.clone()),
-                        why: error.fault.to_string(),
-                        kubelet: Some(kubelet_words(error.fault).to_owned()),
-                    });
+                    let why = error.fault.to_string();
+                    row.fault = fault(Some(&error.field), &why, Some(kubelet_words(error.fault)));
                 }
                 Content::Absent { elsewhere } => {
                     row.state = SecretState::Absent;
@@ -242,7 +242,7 @@ pub(super) fn rows(
                 }
                 Content::Unread { why } => {
                     row.state = SecretState::NotRead;
-                    row.fault = fault(why);
+                    row.fault = fault(None, why, None);
                 }
             }
             row

@@ -3,15 +3,13 @@
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::{
-    FoundSecret, KeyNoteKind, Namespace, PullSecret, PullSecrets, SecretState, ServiceAccount, pull_secrets, schema,
-};
+use super::{KeyNoteKind, Namespace, PullSecrets, SecretState, ServiceAccount, pull_secrets, schema};
 use crate::cause::{Code, Severity};
 use crate::pod::{Container, ContainerKind, ContainerState, Pod, PullPolicy};
+use crate::pull_secret::{DOCKERCFG, DOCKERCONFIGJSON, PullSecret, SecretFound};
 use crate::report::{Style, secrets_json, secrets_short, secrets_text};
 
 const PLAIN: Style = Style { width: 100, color: false, verbose: 0 };
-const CONFIG: &str = "kubernetes.io/dockerconfigjson";
 const REFUSED: &str = "failed to pull and unpack image \"registry.corp.io:5000/team/api:1\": failed to resolve reference \
     \"registry.corp.io:5000/team/api:1\": pull access denied, repository does not exist or may require authorization: \
     server message: insufficient_scope: authorization failed";
@@ -58,17 +56,25 @@ fn owned(names: &[&str]) -> Vec<String> {
 fn logins(name: &str, user: &str, keys: &[&str]) -> PullSecret {
     let auths: serde_json::Map<String, serde_json::Value> =
         keys.iter().map(|key| ((*key).to_owned(), json!({"username": user, "password": "hunter2"}))).collect();
-    read(name, CONFIG, Some(&json!({ "auths": auths }).to_string()), None)
+    read(name, DOCKERCONFIGJSON, Some(&json!({ "auths": auths }).to_string()), None)
 }
 
 fn read(name: &str, kind: &str, new: Option<&str>, old: Option<&str>) -> PullSecret {
-    let text = |text: Option<&str>| text.map(|text| text.to_owned().into());
-    let found = FoundSecret::Read { kind: kind.to_owned(), dockerconfigjson: text(new), dockercfg: text(old) };
-    PullSecret { name: name.to_owned(), found }
+    let bytes = |text: Option<&str>| text.map(|text| text.as_bytes().to_vec().into());
+    let (dockerconfigjson, dockercfg) = (bytes(new), bytes(old));
+    found(name, SecretFound::Secret { uid: "1".to_owned(), kind: kind.to_owned(), dockerconfigjson, dockercfg })
 }
 
 fn absent(name: &str, elsewhere: &[&str]) -> PullSecret {
-    PullSecret { name: name.to_owned(), found: FoundSecret::Absent { elsewhere: owned(elsewhere) } }
+    found(name, SecretFound::Absent { elsewhere: owned(elsewhere) })
+}
+
+fn forbidden(name: &str) -> PullSecret {
+    found(name, SecretFound::NotRead { why: format!("secrets \"{name}\" is forbidden") })
+}
+
+fn found(name: &str, found: SecretFound) -> PullSecret {
+    PullSecret { namespace: "prod".to_owned(), name: name.to_owned(), found }
 }
 
 fn look(pods: Vec<Pod>, secrets: Vec<PullSecret>, service_accounts: Vec<ServiceAccount>) -> PullSecrets {
@@ -122,14 +128,11 @@ fn world() -> PullSecrets {
             logins("regcred", "ci", &["registry.corp.io:5000", "https://index.docker.io/v1"]),
             absent("old", &["dev", "test"]),
             logins("wrong", "ci", &["registry.corp.io"]),
-            read("broken", CONFIG, Some(r#"{"auths":{"a.b":{"auth":"aHVudGVyMg"}}}"#), None),
+            read("broken", DOCKERCONFIGJSON, Some(r#"{"auths":{"a.b":{"auth":"aHVudGVyMg"}}}"#), None),
             read("opaque", "Opaque", Some("{}"), None),
             logins("robot", "robot", &["quay.io/team"]),
             logins("spare", "spare", &["ghcr.io"]),
-            PullSecret {
-                name: "closed".to_owned(),
-                found: FoundSecret::Unreadable { why: "secrets \"closed\" is forbidden".to_owned() },
-            },
+            forbidden("closed"),
         ],
         vec![account("default", &["robot"]), account("builder", &["opaque", "closed"])],
     )
@@ -182,20 +185,20 @@ fn a_secret_that_is_passed_over_or_cannot_be_read_is_malformed() {
     let warning = [(Code::SecretMalformed, Severity::Warning)];
     for (kind, new, old) in [
         ("Opaque", Some(r#"{"auths":{"a.b":{}}}"#), None),
-        (CONFIG, None, Some("{}")),
-        (CONFIG, Some(""), None),
-        ("kubernetes.io/dockercfg", Some("{}"), None),
-        (CONFIG, Some(r#"{"credsStore":"desktop"}"#), None),
-        (CONFIG, Some(r#"{"auths":{"a.b":{}}}"#), None),
+        (DOCKERCONFIGJSON, None, Some("{}")),
+        (DOCKERCONFIGJSON, Some(""), None),
+        (DOCKERCFG, Some("{}"), None),
+        (DOCKERCONFIGJSON, Some(r#"{"credsStore":"desktop"}"#), None),
+        (DOCKERCONFIGJSON, Some(r#"{"auths":{"a.b":{}}}"#), None),
     ] {
         check(of_pod(), vec![read("s", kind, new, old)], &warning);
     }
     let error = [(Code::SecretMalformed, Severity::Error)];
     for text in ["nonsense", r#"{"auths":{"x.y":{"auth":"***"}}}"#, "{\"auths\":1}"] {
-        check(of_pod(), vec![read("s", CONFIG, Some(text), None)], &error);
+        check(of_pod(), vec![read("s", DOCKERCONFIGJSON, Some(text), None)], &error);
         check(
             pod("p", &["s", "t"], &["a.b/c"]),
-            vec![read("s", CONFIG, Some(text), None), logins("t", "u", &["a.b"])],
+            vec![read("s", DOCKERCONFIGJSON, Some(text), None), logins("t", "u", &["a.b"])],
             &error,
         );
     }
@@ -248,9 +251,8 @@ fn images_without_a_login_are_a_warning_only_if_one_was_meant_for_them() {
     );
     check(refused(pod("p", &[], &["a.b/c"])), Vec::new(), &[(Code::CredentialsMissing, Severity::Error)]);
     // What was not read may serve it.
-    let unread = FoundSecret::Unreadable { why: "forbidden".to_owned() };
     let mut secrets = secret("a.b:443");
-    secrets.push(PullSecret { name: "t".to_owned(), found: unread });
+    secrets.push(forbidden("t"));
     check(pod("p", &["s", "t"], &["a.b/c"]), secrets, &[]);
 }
 
@@ -327,7 +329,7 @@ proptest! {
         user in "[a-z]{0,4}",
         key in "https?://[a-z]{1,3}|[a-z.:*/@]{0,8}",
         broken in any::<bool>(),
-        kind in prop_oneof![Just(CONFIG), Just("Opaque"), Just("kubernetes.io/dockercfg")],
+        kind in prop_oneof![Just(DOCKERCONFIGJSON), Just("Opaque"), Just(DOCKERCFG)],
         image in "[a-z.]{1,4}/[a-z]{1,3}|\\PC{0,6}",
     ) {
         use base64::Engine;
@@ -370,7 +372,7 @@ proptest! {
     ) {
         let names: Vec<&str> = secrets.iter().map(String::as_str).collect();
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-        let mut found: Vec<PullSecret> = texts.iter().map(|text| read(text, CONFIG, Some(text), None)).collect();
+        let mut found: Vec<PullSecret> = texts.iter().map(|text| read(text, DOCKERCONFIGJSON, Some(text), None)).collect();
         found.push(logins("a", &name, &keys));
         found.push(absent("b", &names));
         let namespace = Namespace {
