@@ -65,6 +65,11 @@ impl Plugins {
         }
     }
 
+    /// Runs none, for this reason.
+    pub fn forbid(&mut self, why: &str) {
+        self.setting.obstacle = Some(why.to_owned());
+    }
+
     /// Why no plugin's logins are known at all, for a person; `None` where every plugin is known.
     pub fn unread(&self) -> Option<&str> {
         self.unread.as_deref()

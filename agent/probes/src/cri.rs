@@ -14,6 +14,7 @@ mod socket;
 mod store;
 
 pub use growth::Progress;
+pub use growth::growth_during;
 pub use pull::reproduce;
 pub use records::pull_records;
 pub use socket::{EndpointError, Found, find};

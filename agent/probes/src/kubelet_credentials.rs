@@ -40,6 +40,11 @@ pub fn read(host_root: &Path) -> KubeletCredentials {
 }
 
 impl KubeletCredentials {
+    /// Lets no plugin run, for this reason; those that are for an image are then named as not run.
+    pub fn forbid_plugins(&mut self, why: &str) {
+        self.plugins.forbid(why);
+    }
+
     /// What the kubelet would offer for `image`, in its order. Runs the plugins that are for it, each for at most
     /// `limit`.
     pub async fn offered(&self, image: &str, limit: Duration) -> Vec<GivenCredential> {

@@ -2,10 +2,11 @@
 //! answer.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
 use nix::ifaddrs::getifaddrs;
+use nix::sys::socket::SockaddrStorage;
 use pullagent_diagnosis::case::{Network, Node, NodeConfig, NotChecked};
 use pullagent_diagnosis::config::files::Files;
 use pullagent_diagnosis::config::hosts_file::{MAX_HOSTS_FILE, parse_hosts};
@@ -61,6 +62,16 @@ pub fn read_node(host_root: &Path, ours: &Environment, runtime: Option<(Runtime,
         unread_credentials: Vec::new(),
         not_checked,
     }
+}
+
+/// The addresses of this machine's interfaces, those of loopback among them.
+pub fn addresses() -> Vec<IpAddr> {
+    let interfaces = getifaddrs().into_iter().flatten().filter_map(|interface| interface.address);
+    let address = |address: SockaddrStorage| {
+        let four = address.as_sockaddr_in().map(|address| IpAddr::V4(address.ip()));
+        four.or_else(|| address.as_sockaddr_in6().map(|address| IpAddr::V6(address.ip())))
+    };
+    interfaces.filter_map(address).collect()
 }
 
 /// That this process's environment counts in the place of the runtime's.

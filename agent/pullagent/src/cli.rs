@@ -2,6 +2,9 @@
 
 pub(crate) mod duration;
 pub(crate) mod kube;
+pub(crate) mod secrets;
+pub(crate) mod standpoint;
+pub(crate) mod why;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -11,6 +14,10 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use pullagent_diagnosis::platform::Platform;
 use pullagent_diagnosis::report::Format;
 use pullagent_diagnosis::reproduction::Policy;
+
+use secrets::SecretsArguments;
+use standpoint::StandpointArguments;
+use why::WhyArguments;
 
 /// Find out on the node why a container image cannot be pulled
 ///
@@ -28,6 +35,8 @@ pub(crate) enum Command {
     Probe(Box<ProbeArguments>),
     Explain(ExplainArguments),
     Node(NodeArguments),
+    Why(Box<WhyArguments>),
+    Secrets(SecretsArguments),
 }
 
 /// Find out whether IMAGE can be pulled on this node; if not, the one cause and the fix
@@ -76,17 +85,12 @@ pub(crate) struct ProbeArguments {
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub(crate) pull: Pull,
 
-    /// The runtime's CRI socket as this process sees it, by path or URL
-    #[arg(long, value_name = "SOCKET")]
-    pub(crate) runtime_endpoint: Option<String>,
-
     /// How long one image may take, the runtime's own pull included
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_timeout)]
     pub(crate) timeout: Duration,
 
-    /// Where the node's root file system is mounted
-    #[arg(long, value_name = "DIR", default_value = "/")]
-    pub(crate) host_root: PathBuf,
+    #[command(flatten)]
+    pub(crate) standpoint: StandpointArguments,
 
     /// Print only the hosts that were met: `host:port`, role and way, separated by tabs
     #[arg(long)]
@@ -187,13 +191,8 @@ pub(crate) struct NodeArguments {
     #[arg(long, value_name = "FILE", conflicts_with = "host")]
     pub(crate) diff: Option<PathBuf>,
 
-    /// The runtime's CRI socket as this process sees it, by path or URL
-    #[arg(long, value_name = "SOCKET")]
-    pub(crate) runtime_endpoint: Option<String>,
-
-    /// Where the node's root file system is mounted
-    #[arg(long, value_name = "DIR", default_value = "/")]
-    pub(crate) host_root: PathBuf,
+    #[command(flatten)]
+    pub(crate) standpoint: StandpointArguments,
 
     /// Exit with 1 if anything is ignored, invalid or has come apart
     #[arg(long, value_name = "SEVERITY")]

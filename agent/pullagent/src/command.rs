@@ -3,3 +3,5 @@
 pub(crate) mod explain;
 pub(crate) mod node;
 pub(crate) mod probe;
+pub(crate) mod secrets;
+pub(crate) mod why;

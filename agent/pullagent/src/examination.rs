@@ -3,10 +3,12 @@
 
 use std::time::Instant;
 
+use jiff::Timestamp;
 use pullagent_diagnosis::case::Case;
 use pullagent_diagnosis::diagnose::diagnose;
 use pullagent_diagnosis::diagnosis::Diagnosis;
 use pullagent_diagnosis::evidence::Evidence;
+use pullagent_diagnosis::not_checked::NotChecked;
 use pullagent_diagnosis::on_node::{OnNode, on_node};
 use pullagent_diagnosis::plan::{Plan, plan};
 use pullagent_diagnosis::pull::PullEvidence;
@@ -65,6 +67,29 @@ impl Examination<'_> {
         });
         evidence.took_ms = u32::try_from(begun.elapsed().as_millis()).unwrap_or(u32::MAX);
         diagnose(&case, &plan, &evidence)
+    }
+
+    /// What a pod's kubelet said is all that is known of it on another machine than its `node`.
+    pub(crate) fn by_words(&self, case: &Case, node: &str) -> Diagnosis {
+        let mut plan = plan(case, &self.here.node);
+        let here = std::mem::replace(&mut plan.node.name, node.to_owned());
+        plan.endpoints.clear();
+        plan.findings.clear();
+        plan.refusal = None;
+        plan.runtime = None;
+        let why = format!("this is {here}: run `pullagent why` on {node}, over SSH or in the agent's pod there");
+        plan.not_checked = vec![NotChecked::new(format!("everything that only {node} sees"), why)];
+        let evidence = Evidence {
+            started_at: Timestamp::now(),
+            took_ms: 0,
+            endpoints: Vec::new(),
+            clocks: Vec::new(),
+            cut_short: false,
+            store: None,
+            on_node: None,
+            pull: None,
+        };
+        diagnose(case, &plan, &evidence)
     }
 
     /// What the kubelet makes of the image being on the node.

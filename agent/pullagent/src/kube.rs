@@ -2,6 +2,7 @@
 //!
 //! Every request has a deadline, and every obstacle becomes words that name what was attempted and on what.
 
+mod accounts;
 mod client;
 mod error;
 mod events;
@@ -11,9 +12,29 @@ mod pem;
 mod pods;
 mod secrets;
 
+use anyhow::Context;
+
+use crate::cli::kube::KubeArguments;
+use crate::settings::Settings;
+use identity::{Asked, Surroundings, choose};
+
+pub(crate) use accounts::list_accounts;
 pub(crate) use client::Cluster;
-pub(crate) use error::{KubeError, Rule};
 pub(crate) use events::pod_events;
-pub(crate) use identity::{Asked, How, Identity, Surroundings, choose};
-pub(crate) use pods::{Whereabouts, get_pod, list_pods, pod_from, whereabouts};
-pub(crate) use secrets::{Listed, ListedKind, list_secrets, read_secret};
+pub(crate) use pods::{Whereabouts, get_pod, list_pods, whereabouts};
+pub(crate) use secrets::{ListedKind, list_secrets, read_secret};
+
+/// The API server for a command that a person runs, asked as whoever the settings and the command line say.
+///
+/// Errors: there is nobody to ask as.
+pub(crate) async fn open(arguments: &KubeArguments, settings: &Settings) -> anyhow::Result<Cluster> {
+    let asked = Asked {
+        choice: settings.kubernetes.identity,
+        kubeconfig: arguments.kubeconfig.clone(),
+        context: arguments.context.clone(),
+        by_person: true,
+    };
+    let root = settings.host_root.clone();
+    let identity = tokio::task::spawn_blocking(move || choose(&asked, &Surroundings::of_process(&root)));
+    Ok(Cluster::open(identity.await.context("cannot find out as whom to ask the API server")?).await?)
+}

@@ -3,9 +3,7 @@
 mod cli;
 mod command;
 mod examination;
-#[expect(dead_code, unused_imports, reason = "the commands that ask the API server come next")]
 mod kube;
-#[expect(dead_code, unused_imports, reason = "the commands that have settings come next")]
 mod settings;
 mod standpoint;
 mod terminal;
@@ -15,7 +13,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use cli::{Cli, Command};
-use command::{explain, node, probe};
+use command::{explain, node, probe, secrets, why};
 
 /// The tool itself failed, or was called wrongly.
 const TROUBLE: u8 = 2;
@@ -44,6 +42,8 @@ async fn run(command: Command) -> anyhow::Result<u8> {
         Command::Probe(arguments) => probe::run(*arguments).await,
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Node(arguments) => node::run(&arguments).await,
+        Command::Why(arguments) => why::run(*arguments).await,
+        Command::Secrets(arguments) => secrets::run(&arguments).await,
     }
 }
 

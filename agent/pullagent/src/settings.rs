@@ -17,10 +17,6 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-pub(crate) use self::environment::Variables;
-pub(crate) use self::load::{Flag, Loaded};
-pub(crate) use self::problem::SettingsError;
-
 /// Every setting.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Settings {

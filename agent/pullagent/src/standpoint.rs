@@ -8,12 +8,17 @@ use pullagent_diagnosis::case::{Case, NodeConfig};
 use pullagent_diagnosis::plan::plan;
 use pullagent_diagnosis::pull_configuration::{pull_configuration, verification_settings};
 use pullagent_diagnosis::runtime::{Kind, Runtime, RuntimeAnswer};
+use pullagent_diagnosis::text::clean;
 use pullagent_probes::cri::{self, Found};
 use pullagent_probes::files::read_all;
 use pullagent_probes::kubelet_credentials::{self, KubeletCredentials};
 use pullagent_probes::node::{Environment, read_node};
 use pullagent_probes::process::{ProcessFacts, behind, kubelet};
 
+use crate::settings::{Plugins, Settings};
+
+/// Bytes of a node's name.
+const NAME: usize = 253;
 /// Docker's own socket: behind cri-dockerd the daemon there makes every request.
 const DOCKER: &str = "run/docker.sock";
 
@@ -50,12 +55,16 @@ impl Wanted {
     }
 }
 
-/// Reads the node below `host_root`, whose runtime is at `endpoint` or else where it is found, as far as it is wanted.
-pub(crate) async fn look(host_root: &Path, endpoint: Option<&str>, wanted: Wanted) -> anyhow::Result<Here> {
+/// Reads the node below the host root of `settings`, whose runtime is where they say or else where it is found, as far as
+/// it is wanted.
+pub(crate) async fn look(settings: &Settings, wanted: Wanted) -> anyhow::Result<Here> {
+    let host_root = settings.host_root.as_path();
     if !host_root.is_dir() {
-        bail!("--host-root `{}` is no folder", host_root.display());
+        bail!("the host root `{}` is no folder", host_root.display());
     }
-    let found = cri::find(host_root, endpoint).await?;
+    let found = cri::find(host_root, settings.runtime.endpoint.as_deref()).await?;
+    let name = settings.node.name.clone();
+    let plugins = settings.credentials.plugins;
     let socket = found.as_ref().map(|found| found.socket.clone());
     let root = host_root.to_owned();
     // Variables that are not text hold neither a proxy nor a path that could be used.
@@ -64,6 +73,9 @@ pub(crate) async fn look(host_root: &Path, endpoint: Option<&str>, wanted: Wante
     let node = tokio::task::spawn_blocking(move || {
         let runtime = found.map(|found| with_process(found, &root));
         let mut node = read_node(&root, &ours, runtime);
+        if !name.is_empty() {
+            node.node.name = clean(&name, NAME);
+        }
         let mut credentials = KubeletCredentials::default();
         match &wanted {
             Wanted::Configuration(_) => node.kubelet = Some(kubelet(&root)),
@@ -73,6 +85,9 @@ pub(crate) async fn look(host_root: &Path, endpoint: Option<&str>, wanted: Wante
                     node.kubelet = Some(kubelet(&root));
                 }
                 credentials = kubelet_credentials::read(&root);
+                if plugins == Plugins::Never {
+                    credentials.forbid_plugins("credentials.plugins is never");
+                }
                 node.unread_credentials.clone_from(&credentials.unread);
                 node.not_checked.extend(credentials.passed_over.iter().cloned());
             }

@@ -13,6 +13,7 @@ use pullagent_diagnosis::pull::{Growth, STILL};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::client::Client;
 use crate::host_root::below;
 
 /// The time between two looks.
@@ -29,6 +30,18 @@ pub struct Progress {
     pub elapsed: Duration,
     /// By how many bytes the image store was seen to grow.
     pub brought: u64,
+}
+
+/// By how many bytes the image store of the runtime at `socket` grows within `span`; `None` where that cannot be seen.
+pub async fn growth_during(span: Duration, socket: &Path, host_root: &Path) -> Option<u64> {
+    let by = Instant::now() + PATIENCE;
+    let client = Client::connect(socket, by).await.ok()?;
+    let mountpoint = client.image_filesystem(by).await.ok()??;
+    let places = Places::of(host_root, Path::new(&mountpoint));
+    let mut watch = Watch::default();
+    // It ends by the time being over.
+    let _ = timeout(span, watch.run(&places, Instant::now(), &mut |_| {})).await;
+    watch.last.map(|_| watch.grown)
 }
 
 /// What is looked at.

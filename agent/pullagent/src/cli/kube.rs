@@ -1,16 +1,8 @@
-//! The flags of commands that have settings or ask the API server.
+//! The flags of commands that ask the API server.
 
 use std::path::PathBuf;
 
 use clap::Args;
-
-/// Where the settings are.
-#[derive(Clone, Debug, Default, Args)]
-pub(crate) struct ConfigArguments {
-    /// Read the settings from this file instead of /etc/pullagent/config.yaml
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-}
 
 /// Which cluster is asked, as whom, and about which namespace.
 #[derive(Clone, Debug, Default, Args)]

@@ -13,6 +13,7 @@ use pullagent_diagnosis::report;
 use pullagent_probes::cri::holds;
 
 use crate::cli::{FailOnNode, NodeArguments, NodeFormat};
+use crate::settings::Settings;
 use crate::standpoint::{self, Here, Wanted};
 use crate::terminal;
 
@@ -26,8 +27,8 @@ pub(crate) async fn run(arguments: &NodeArguments) -> anyhow::Result<u8> {
     // What is wrong on the command line is said before anything is looked at.
     let registry = arguments.host.as_deref().map(parse_registry).transpose().context("--host")?;
     let other = arguments.diff.as_deref().map(read_other).transpose()?;
-    let endpoint = arguments.runtime_endpoint.as_deref();
-    let here = standpoint::look(&arguments.host_root, endpoint, Wanted::Configuration(registry.clone())).await?;
+    let settings = Settings::of_command(&arguments.standpoint)?;
+    let here = standpoint::look(&settings, Wanted::Configuration(registry.clone())).await?;
     let mut configuration = pull_configuration(&here.node, registry.as_deref());
     look_for_sandbox_image(&here, &mut configuration).await;
     let text = match &other {

@@ -14,6 +14,7 @@ use pullagent_probes::Limits;
 
 use crate::cli::{FailOn, ProbeArguments};
 use crate::examination::{Examination, waiting};
+use crate::settings::Settings;
 use crate::standpoint::{self, Wanted};
 use crate::terminal::{self, StatusLine};
 
@@ -26,10 +27,10 @@ const MAX_PASSWORD: u64 = 64 * 1024;
 
 /// Examines and reports; the worst verdict decides the exit status.
 pub(crate) async fn run(arguments: ProbeArguments) -> anyhow::Result<u8> {
+    let settings = Settings::of_command(&arguments.standpoint)?;
     let credentials = credentials(&arguments)?;
     let cases: Vec<Case> = arguments.images.iter().map(|image| case(image, &arguments, &credentials)).collect();
-    let endpoint = arguments.runtime_endpoint.as_deref();
-    let here = standpoint::look(&arguments.host_root, endpoint, Wanted::Cases(cases.clone())).await?;
+    let here = standpoint::look(&settings, Wanted::Cases(cases.clone())).await?;
     let limits = Limits { total: arguments.timeout, ..Limits::default() };
     let style = terminal::style(arguments.verbose);
     let status = StatusLine::new(arguments.output == Format::Text && !arguments.list_hosts);

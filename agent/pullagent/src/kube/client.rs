@@ -63,6 +63,7 @@ impl Cluster {
     }
 
     /// A client that is valid now.
+    #[expect(dead_code, reason = "the daemon watches with it")]
     pub(crate) async fn client(&self) -> Result<Client, KubeError> {
         Ok(self.valid().await?.0)
     }

@@ -1,7 +1,6 @@
 //! Why the API server gave no answer, in words: what was attempted, on what, and which rule would allow it. The texts of
 //! the client are not passed on where they could hold a token or a line of a kubeconfig.
 
-use std::error::Error as _;
 use std::fmt;
 
 use pullagent_diagnosis::text::clean;

@@ -1,5 +1,7 @@
 //! Pods of the API server as the diagnosis knows them. Leaves out all that has nothing to do with images.
 
+use std::net::IpAddr;
+
 use k8s_openapi::api::core::v1 as core;
 use kube::api::ListParams;
 use kube::{Api, ResourceExt};
@@ -56,11 +58,13 @@ pub(crate) async fn list_pods(cluster: &Cluster, namespace: &str) -> Result<Vec<
     Ok(pods)
 }
 
-/// Where a pod is, seen from the node of this name.
-pub(crate) fn whereabouts(pod: &Pod, node: &str) -> Whereabouts {
+/// Where a pod is, seen from the node of this name and with these addresses: a host name need not be what Kubernetes
+/// calls a node.
+pub(crate) fn whereabouts(pod: &Pod, node: &str, addresses: &[IpAddr]) -> Whereabouts {
+    let is_ours = |address: &IpAddr| !address.is_loopback() && addresses.contains(address);
     match &pod.node {
         None => Whereabouts::Nowhere,
-        Some(name) if name == node => Whereabouts::Here,
+        Some(name) if name == node || pod.node_addresses.iter().any(is_ours) => Whereabouts::Here,
         Some(name) => Whereabouts::Elsewhere(name.clone()),
     }
 }
@@ -77,12 +81,22 @@ pub(crate) fn pod_from(pod: &core::Pod) -> Pod {
         uid: pod.uid().unwrap_or_default(),
         node: spec.and_then(|spec| spec.node_name.clone()).filter(|name| !name.is_empty()),
         service_account: account.unwrap_or_default(),
+        node_addresses: status.map(node_addresses).unwrap_or_default(),
         pull_secrets: secrets.iter().map(|secret| secret.name.clone()).filter(|name| !name.is_empty()).collect(),
         is_static: pod.annotations().contains_key(MIRROR),
         is_deleted: pod.metadata.deletion_timestamp.is_some(),
         created: pod.creation_timestamp().map(|time| time.0),
         containers: spec.map(|spec| containers(spec, status)).unwrap_or_default(),
     }
+}
+
+/// Where the kubelet says that its node is.
+fn node_addresses(status: &core::PodStatus) -> Vec<IpAddr> {
+    let more = status.host_ips.iter().flatten().map(|host| host.ip.as_str());
+    let mut all: Vec<IpAddr> =
+        status.host_ip.as_deref().into_iter().chain(more).filter_map(|ip| ip.parse().ok()).collect();
+    all.dedup();
+    all
 }
 
 fn containers(spec: &core::PodSpec, status: Option<&core::PodStatus>) -> Vec<Container> {

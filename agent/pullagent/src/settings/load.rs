@@ -9,6 +9,7 @@ use super::document::{self, Node};
 use super::environment::Variables;
 use super::problem::{Place, Problem, SettingsError};
 use super::{Settings, keys};
+use crate::cli::standpoint::StandpointArguments;
 
 /// Where the settings are unless the command line names another file.
 pub(crate) const DEFAULT_FILE: &str = "/etc/pullagent/config.yaml";
@@ -37,6 +38,20 @@ pub(crate) struct Loaded {
 }
 
 impl Settings {
+    /// The settings of a command that a person runs; what was passed over is told on standard error.
+    ///
+    /// Errors: as [`load`](Self::load).
+    pub(crate) fn of_command(arguments: &StandpointArguments) -> Result<Self, SettingsError> {
+        let StandpointArguments { runtime_endpoint, host_root, config } = arguments;
+        let root = host_root.as_ref().map(|path| ("--host-root", "hostRoot", path.display().to_string()));
+        let endpoint = runtime_endpoint.clone().map(|endpoint| ("--runtime-endpoint", "runtime.endpoint", endpoint));
+        let flags: Vec<Flag> =
+            root.into_iter().chain(endpoint).map(|(name, key, value)| Flag { name, key, value }).collect();
+        let Loaded { settings, warnings } = Self::load(config.as_deref(), &Variables::of_process(), &flags)?;
+        warnings.iter().for_each(|warning| crate::terminal::complain(&format!("warning: {warning}")));
+        Ok(settings)
+    }
+
     /// The settings of `file`, or of the default file if there is one; then of `variables`, then of `flags`.
     ///
     /// Errors: a file that was named is absent, a file cannot be read or understood, or a value is out of its bounds. Its

@@ -109,8 +109,15 @@ fn a_missing_policy_follows_from_the_image() {
 
 #[test]
 fn a_pod_is_here_elsewhere_or_nowhere() {
-    let on = |node: Option<&str>| whereabouts(&Pod { node: node.map(str::to_owned), ..Pod::default() }, "node-7");
+    let on = |node: Option<&str>| {
+        let node_addresses = vec!["10.0.0.8".parse().unwrap(), "127.0.0.1".parse().unwrap()];
+        let pod = Pod { node: node.map(str::to_owned), node_addresses, ..Pod::default() };
+        whereabouts(&pod, "node-7", &["127.0.0.1".parse().unwrap(), "10.0.0.9".parse().unwrap()])
+    };
     assert_eq!(on(Some("node-7")), Whereabouts::Here);
     assert_eq!(on(Some("node-8")), Whereabouts::Elsewhere("node-8".to_owned()));
     assert_eq!(on(None), Whereabouts::Nowhere);
+    let ours = ["10.0.0.8".parse().unwrap()];
+    let pod = Pod { node: Some("aws-8".to_owned()), node_addresses: ours.to_vec(), ..Pod::default() };
+    assert_eq!(whereabouts(&pod, "node-7", &ours), Whereabouts::Here);
 }
