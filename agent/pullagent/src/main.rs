@@ -4,6 +4,8 @@ mod cli;
 mod command;
 mod examination;
 mod kube;
+#[expect(dead_code, reason = "the daemon that runs it comes next")]
+mod schedule;
 mod settings;
 mod standpoint;
 mod terminal;

@@ -1,0 +1,198 @@
+//! What of a pod fails for its image, and what is to be asked about it. Knows no time.
+
+use pullagent_diagnosis::pod::{Container, ContainerState, Pod};
+use pullagent_diagnosis::reference::Reference;
+
+/// Bytes of an image's name that are kept: more than any that can be parsed and served.
+const LONGEST_IMAGE: usize = 1024;
+/// Bytes of the kubelet's message that are kept.
+const LONGEST_MESSAGE: usize = 2048;
+/// Containers of one pod that are looked at.
+const MOST_CONTAINERS: usize = 64;
+
+/// One image of one pod: a container's, a volume's, or the sandbox's.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Subject {
+    /// The pod's namespace.
+    pub(crate) namespace: String,
+    /// The pod's uid.
+    pub(crate) uid: String,
+    /// The pod's name.
+    pub(crate) pod: String,
+    /// The container's or volume's name; empty for the sandbox.
+    pub(crate) container: String,
+    /// The place that its events name.
+    pub(crate) field_path: Option<String>,
+}
+
+impl Subject {
+    /// The image of a container or volume.
+    pub(crate) fn container(pod: &Pod, container: &Container) -> Self {
+        Self { container: container.name.clone(), field_path: container.field_path(), ..Self::sandbox(pod) }
+    }
+
+    /// The image of the pod's sandbox.
+    pub(crate) fn sandbox(pod: &Pod) -> Self {
+        let (namespace, uid, pod) = (pod.namespace.clone(), pod.uid.clone(), pod.name.clone());
+        Self { namespace, uid, pod, container: String::new(), field_path: None }
+    }
+
+    /// Whether it is the sandbox's image.
+    pub(crate) fn is_sandbox(&self) -> bool {
+        self.container.is_empty()
+    }
+}
+
+/// Pull secrets: the same names in another namespace are others.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Secrets {
+    /// Where they are.
+    pub(crate) namespace: String,
+    /// Their names, in the kubelet's order.
+    pub(crate) names: Vec<String>,
+}
+
+/// How the kubelet fails, as far as it makes another question. Words that alternate during one failure are one class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Class {
+    /// It asked for a pull, or was about to.
+    Pull,
+    /// It cannot read the name.
+    Name,
+    /// It may not pull.
+    Never,
+    /// It cannot ask the runtime.
+    Inspect,
+    /// The runtime cannot pull the sandbox's image.
+    Sandbox,
+}
+
+/// What is asked. All that ask the same are given one answer.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Question {
+    /// The image as written.
+    pub(crate) image: String,
+    /// The pull secrets; `None` where only what the node has of its own is offered, so that all may share the answer.
+    pub(crate) secrets: Option<Secrets>,
+    /// How the kubelet fails.
+    pub(crate) class: Class,
+    /// The host that the image names; empty where it names none.
+    pub(crate) registry: String,
+}
+
+impl Question {
+    fn new(image: &str, secrets: Option<Secrets>, class: Class) -> Self {
+        let image = cut(image, LONGEST_IMAGE).to_owned();
+        let registry = Reference::parse(&image).map(|reference| host(&reference.registry).to_owned());
+        Self { image, secrets, class, registry: registry.unwrap_or_default() }
+    }
+
+    /// What is asked of a sandbox's image, which the runtime pulls with logins of its own.
+    pub(crate) fn of_sandbox(image: &str) -> Self {
+        Self::new(image, None, Class::Sandbox)
+    }
+}
+
+/// The host that serves a registry, without the port that goes without saying.
+pub(super) fn host(registry: &str) -> &str {
+    if registry == "docker.io" { "registry-1.docker.io" } else { registry.strip_suffix(":443").unwrap_or(registry) }
+}
+
+/// One failure that the kubelet shows.
+#[derive(Debug)]
+pub(super) struct Shown {
+    pub(super) subject: Subject,
+    pub(super) question: Question,
+    /// The kubelet has tried more than once.
+    pub(super) is_backing_off: bool,
+    pub(super) message: String,
+}
+
+/// The images of a pod that fail, by what its kubelet says.
+pub(super) fn shown(pod: &Pod) -> Vec<Shown> {
+    let secrets = (!pod.pull_secrets.is_empty())
+        .then(|| Secrets { namespace: pod.namespace.clone(), names: pod.pull_secrets.clone() });
+    let of = |container: &Container| {
+        let ContainerState::Waiting { reason, message } = &container.state else { return None };
+        let class = class(reason)?;
+        let text = if is_word(reason) { message } else { reason };
+        Some(Shown {
+            subject: Subject::container(pod, container),
+            question: Question::new(&container.image, secrets.clone(), class),
+            is_backing_off: reason == "ImagePullBackOff",
+            message: message_of(text),
+        })
+    };
+    pod.containers.iter().take(MOST_CONTAINERS).filter_map(of).collect()
+}
+
+/// Whether the pod still waits for its sandbox, as far as its containers tell.
+pub(super) fn awaits_sandbox(pod: &Pod) -> bool {
+    pod.containers.iter().all(|container| match &container.state {
+        ContainerState::Unknown => true,
+        ContainerState::Waiting { reason, .. } => matches!(reason.as_str(), "ContainerCreating" | "PodInitializing"),
+        ContainerState::Running | ContainerState::Ended { .. } => false,
+    })
+}
+
+/// The kubelet's words as they are kept.
+pub(super) fn message_of(text: &str) -> String {
+    cut(text, LONGEST_MESSAGE).to_owned()
+}
+
+/// The class of a waiting reason; `None` where it is no image that fails (`pkg/kubelet/images/types.go`). The kubelet
+/// shows some errors as the reason itself, which then is no single word.
+fn class(reason: &str) -> Option<Class> {
+    Some(match reason {
+        "ImagePullBackOff" | "ErrImagePull" | "RegistryUnavailable" | "SignatureValidationFailed" => Class::Pull,
+        "InvalidImageName" => Class::Name,
+        "ErrImageNeverPull" => Class::Never,
+        "ImageInspectError" => Class::Inspect,
+        word if is_word(word) => return None,
+        _ => Class::Pull,
+    })
+}
+
+fn is_word(reason: &str) -> bool {
+    reason.bytes().all(|b| b.is_ascii_alphanumeric())
+}
+
+fn cut(text: &str, max: usize) -> &str {
+    let mut end = text.len().min(max);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(reason: &str, want: Option<Class>) {
+        assert_eq!(class(reason), want, "{reason}");
+    }
+
+    #[test]
+    fn only_what_fails_for_an_image_counts() {
+        check("ImagePullBackOff", Some(Class::Pull));
+        check("RegistryUnavailable", Some(Class::Pull));
+        check("InvalidImageName", Some(Class::Name));
+        check("ErrImageNeverPull", Some(Class::Never));
+        check("ImageInspectError", Some(Class::Inspect));
+        check("failed to decode pull secret: illegal base64 data at input byte 4", Some(Class::Pull));
+        for other in ["ContainerCreating", "PodInitializing", "CrashLoopBackOff", "CreateContainerConfigError", ""] {
+            check(other, None);
+        }
+    }
+
+    #[test]
+    fn a_registry_has_one_name() {
+        let registry = |image| Question::of_sandbox(image).registry;
+        assert_eq!(registry("nginx"), "registry-1.docker.io");
+        assert_eq!(registry("r.io:443/a"), registry("r.io/a:2"));
+        assert_eq!(registry("r.io:5000/a"), "r.io:5000");
+        assert_eq!(registry("r.io/A:::"), "");
+    }
+}
