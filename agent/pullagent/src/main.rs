@@ -2,9 +2,11 @@
 
 mod cli;
 mod command;
+#[cfg_attr(not(test), expect(dead_code, reason = "the daemon that runs it comes next"))]
+mod episodes;
 mod examination;
 mod kube;
-#[expect(dead_code, reason = "the daemon that runs it comes next")]
+#[cfg_attr(not(test), expect(dead_code, reason = "the daemon that runs it comes next"))]
 mod schedule;
 mod settings;
 mod standpoint;

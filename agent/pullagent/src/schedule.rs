@@ -8,6 +8,8 @@ mod command;
 mod failure;
 mod holds;
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;
 mod turn;
 
