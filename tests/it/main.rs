@@ -4,6 +4,7 @@
 mod command;
 mod docker_registry;
 mod kubelet;
+mod kubernetes;
 mod logins;
 mod mirrors;
 mod node;

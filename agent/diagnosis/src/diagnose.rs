@@ -138,12 +138,15 @@ fn judge(case: &Case, plan: &Plan, evidence: &Evidence) -> Judged {
             let broken = mirrors::cause(plan, reference, &outcomes, end).unwrap_or_else(|| undecided(evidence));
             // What follows from the cause is no news beside it.
             findings.retain(|f| {
-                !matches!(
-                    (broken.code, f.code),
-                    (Code::NodeClockWrong, Code::ClockSkew)
-                        | (Code::RateLimited, Code::RateLimitLow)
-                        | (Code::CredentialProviderFailed, Code::CredentialProviderFailed)
-                )
+                // The cause tells it already.
+                let is_told = f.code == broken.code && broken.summary.starts_with(&f.summary);
+                !is_told
+                    && !matches!(
+                        (broken.code, f.code),
+                        (Code::NodeClockWrong, Code::ClockSkew)
+                            | (Code::RateLimited, Code::RateLimitLow)
+                            | (Code::CredentialProviderFailed, Code::CredentialProviderFailed)
+                    )
             });
             let verdict = if broken.code == Code::Unknown { Verdict::Inconclusive } else { Verdict::Failing };
             let broken = presence::on_node_but_not_allowed(in_doubt(broken, plan), case, evidence, reference);

@@ -1,0 +1,64 @@
+//! The commands that ask an API server, against a real one.
+
+mod why;
+
+use pullagent_testkit::kubernetes::KubeApi;
+use pullagent_testkit::world::World;
+use tempfile::TempDir;
+
+/// A registry with a token service, one private repository and one public one.
+const WORLD: &str = r#"
+about = "a private repository for one user, and a public one"
+image = "registry.test:{main.port}/team/api:1"
+
+[registry.main]
+host = "registry.test"
+auth = "bearer"
+users = { ci = "c0rrect-horse", other = "battery-stapl3" }
+
+[[registry.main.repository]]
+name = "team/api"
+tags = ["1"]
+platforms = ["linux/amd64", "linux/arm64"]
+private_to = ["ci"]
+
+[[registry.main.repository]]
+name = "team/public"
+tags = ["1"]
+platforms = ["linux/amd64", "linux/arm64"]
+
+[expect]
+verdict = "pullable"
+"#;
+
+/// The node that the pods are on.
+const NODE: &str = "node-1";
+
+/// An API server, a registry, and a node's root with the kubelet's kubeconfig, which trusts both.
+struct Cluster {
+    api: KubeApi,
+    world: World,
+    root: TempDir,
+}
+
+impl Cluster {
+    async fn start() -> Self {
+        let (api, world) = tokio::join!(KubeApi::start(), World::from_toml("kubernetes", WORLD));
+        let api = api.expect("the API server starts; `tests/setup` builds it");
+        let world = world.expect("the registry starts");
+        let root = tempfile::tempdir().expect("a folder");
+        world.write_root(root.path()).expect("the node's root");
+        api.create_node(NODE).await.expect("a node");
+        api.node(NODE).write_kubelet_files(root.path()).expect("the kubelet's files");
+        Self { api, world, root }
+    }
+
+    /// An image of the registry.
+    fn image(&self, name: &str) -> String {
+        format!("{}/{name}", self.registry())
+    }
+
+    fn registry(&self) -> String {
+        format!("registry.test:{}", self.world.addr("main").expect("its registry").port())
+    }
+}
