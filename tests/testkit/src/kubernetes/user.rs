@@ -23,7 +23,7 @@ use crate::ca::Identity;
 /// How long one answer may take, on a busy machine.
 const ANSWER: Duration = Duration::from_secs(20);
 /// How long [`User::until`] looks, and the pause between two looks.
-const UNTIL: Duration = Duration::from_secs(30);
+const UNTIL: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(20);
 /// How much of an answer is read, in bytes.
 const MAX_ANSWER: usize = 16 * 1024 * 1024;
