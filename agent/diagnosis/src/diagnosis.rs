@@ -15,6 +15,20 @@ use crate::pod::KubeletWords;
 /// The name and version of the JSON form.
 pub const SCHEMA: &str = "pullagent.dev/report/v1";
 
+/// The name and version of the JSON form of several reports.
+pub const REPORTS_SCHEMA: &str = "pullagent.dev/reports/v1";
+
+/// The last reports of a node, as its agent serves them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(title = "pullagent.dev/reports/v1")]
+pub struct Reports {
+    /// The name and version of this form.
+    pub schema: String,
+    /// The reports, newest first.
+    pub items: Vec<Diagnosis>,
+}
+
 /// What is known of one image on one node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -9,7 +9,7 @@ mod json;
 mod kubelet;
 mod layout;
 mod markdown;
-mod phase;
+pub mod phase;
 mod pulled;
 mod secrets;
 mod short;
@@ -30,8 +30,9 @@ use crate::diagnosis::{Diagnosis, Verdict};
 
 pub use configuration::{comparison_json, comparison_text, configuration_json, configuration_text};
 pub use explained::render_explained;
-pub use json::schema;
 pub(crate) use json::schema_of;
+pub use json::{reports_schema, schema};
+pub use pulled::sentence as pulled_sentence;
 pub use secrets::{secrets_json, secrets_short, secrets_text};
 pub use waiting::{Movement, WaitingReport, WaitingState, render_waiting, waiting_schema};
 
@@ -149,7 +150,7 @@ fn shown(text: &str) -> String {
 }
 
 /// The owner in words.
-fn owner_in_words(owner: crate::cause::Owner) -> &'static str {
+pub fn owner_in_words(owner: crate::cause::Owner) -> &'static str {
     use crate::cause::Owner;
     match owner {
         Owner::Image => "image (whoever names or builds it)",
@@ -162,7 +163,7 @@ fn owner_in_words(owner: crate::cause::Owner) -> &'static str {
 }
 
 /// The findings beside the cause.
-fn beside_the_cause(diagnosis: &Diagnosis) -> &[crate::finding::Finding] {
+pub fn beside_the_cause(diagnosis: &Diagnosis) -> &[crate::finding::Finding] {
     match (&diagnosis.cause, diagnosis.findings.split_first()) {
         (Some(cause), Some((first, rest))) if first.code == cause.code && first.summary == cause.summary => rest,
         _ => &diagnosis.findings,

@@ -1,4 +1,4 @@
-//! docs/report.schema.json and docs/explain.schema.json are the schemas of the types, and hold for what they print.
+//! The schemas in docs are those of the types, and hold for what they print.
 #![expect(clippy::unwrap_used, reason = "a value written out in a test parses")]
 #![expect(clippy::disallowed_methods, reason = "the documents are files")]
 
@@ -158,6 +158,7 @@ fn pulled(diagnosis: &mut Diagnosis) {
 #[test]
 fn the_schemas_in_docs_are_those_of_the_types() {
     check_schema("report.schema.json", &report::schema());
+    check_schema("reports.schema.json", &report::reports_schema());
     check_schema("explain.schema.json", &message::schema());
     check_schema("node.schema.json", &pull_configuration::schema());
     check_schema("node-diff.schema.json", &pull_configuration::comparison_schema());

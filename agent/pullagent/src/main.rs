@@ -9,6 +9,10 @@ mod kube;
 #[cfg_attr(not(test), expect(dead_code, reason = "the daemon that runs it comes next"))]
 mod schedule;
 mod settings;
+#[cfg(test)]
+mod fixtures;
+#[cfg_attr(not(test), expect(dead_code, reason = "the daemon is not there yet"))]
+mod memory;
 mod standpoint;
 mod terminal;
 

@@ -34,6 +34,20 @@ pub enum CredentialOutcome {
     Unreadable,
 }
 
+impl CredentialOutcome {
+    /// The outcome in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Rejected => "rejected",
+            Self::Denied => "denied",
+            Self::NotTried => "not tried",
+            Self::NotMatching => "not matching",
+            Self::Unreadable => "unreadable",
+        }
+    }
+}
+
 /// The cause that a 401 or 403 to a manifest or a token is.
 pub fn finding(hop: &Hop, exchange: &Exchange, response: &Response, reference: &Reference) -> Finding {
     let words = response.all_words();

@@ -5,7 +5,7 @@ use schemars::generate::SchemaSettings;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::diagnosis::Diagnosis;
+use crate::diagnosis::{Diagnosis, Reports};
 
 /// The report, or the explanation, on one line.
 #[expect(clippy::expect_used, reason = "it is plain data with text for keys: there is nothing to fail")]
@@ -34,6 +34,11 @@ fn escape_hidden(json: String) -> String {
 /// The JSON schema of the report.
 pub fn schema() -> Value {
     schema_of::<Diagnosis>()
+}
+
+/// The JSON schema of a list of reports.
+pub fn reports_schema() -> Value {
+    schema_of::<Reports>()
 }
 
 /// The JSON schema of what `T` prints.

@@ -9,20 +9,20 @@ use crate::layer::transport::{ConnectOutcome, StreamFailure};
 
 /// One phase of talking to a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Phase {
+pub struct Phase {
     /// `DNS`, `TCP`, `Proxy`, `TLS` or `HTTP`.
-    pub(super) name: &'static str,
+    pub name: &'static str,
     /// What it came to.
-    pub(super) word: String,
+    pub word: String,
     /// Whether that is as it should be.
-    pub(super) state: State,
+    pub state: State,
     /// How long it took, in milliseconds.
-    pub(super) ms: u32,
+    pub ms: u32,
 }
 
 /// How a phase is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
+pub enum State {
     /// As it should be.
     Well,
     /// Not so.
@@ -32,7 +32,7 @@ pub(super) enum State {
 }
 
 /// The phases of a hop in their order. All five are always there.
-pub(super) fn phases(hop: &Hop) -> [Phase; 5] {
+pub fn phases(hop: &Hop) -> [Phase; 5] {
     let plain = hop.tls.is_none() && hop.http.is_some() && hop.url.starts_with("http://");
     [
         phase("DNS", hop.dns.as_ref().map(|d| (resolution(&d.outcome), d.ms))),
@@ -47,17 +47,17 @@ pub(super) fn phases(hop: &Hop) -> [Phase; 5] {
 }
 
 /// The first phase that is not as it should be.
-pub(super) fn broken(hop: &Hop) -> Option<Phase> {
+pub fn broken(hop: &Hop) -> Option<Phase> {
     phases(hop).into_iter().find(|phase| phase.state == State::Broken)
 }
 
 /// Whether the host was reached and nothing was wrong with it.
-pub(super) fn is_well(hop: &Hop) -> bool {
+pub fn is_well(hop: &Hop) -> bool {
     hop.http.is_some() && broken(hop).is_none()
 }
 
 /// Milliseconds spent on the host, one phase after the other.
-pub(super) fn total_ms(hop: &Hop) -> u32 {
+pub fn total_ms(hop: &Hop) -> u32 {
     phases(hop).iter().fold(0, |sum, phase| sum.saturating_add(phase.ms))
 }
 

@@ -4,7 +4,7 @@ use super::shown;
 use crate::diagnosis::{Diagnosis, PullVerdict};
 
 /// What came of the runtime's own pull; `None` where it was not asked. `most` bounds the runtime's words, in bytes.
-pub(super) fn sentence(diagnosis: &Diagnosis, most: usize) -> Option<String> {
+pub fn sentence(diagnosis: &Diagnosis, most: usize) -> Option<String> {
     let pull = &diagnosis.pull;
     let runtime = diagnosis.node.runtime.as_ref();
     let name = runtime.map_or_else(

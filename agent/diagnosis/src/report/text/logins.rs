@@ -54,14 +54,7 @@ impl Screen {
 /// Source, key, user and outcome, with the end of a login that is over or near.
 fn login_cells(row: &CredentialReport, now: Timestamp) -> [String; 4] {
     let or_dash = |text: &Option<String>| text.as_deref().filter(|t| !t.is_empty()).map_or("-".to_owned(), shown);
-    let outcome = match row.outcome {
-        CredentialOutcome::Accepted => "accepted",
-        CredentialOutcome::Rejected => "rejected",
-        CredentialOutcome::Denied => "denied",
-        CredentialOutcome::NotTried => "not tried",
-        CredentialOutcome::NotMatching => "not matching",
-        CredentialOutcome::Unreadable => "unreadable",
-    };
+    let outcome = row.outcome.words();
     let end = match row.expires_at.filter(|at| is_near(*at, now)) {
         Some(at) if at < now => format!(", expired {}", to_the_minute(at)),
         Some(at) => format!(", expires {}", to_the_minute(at)),
