@@ -13,6 +13,8 @@ mod settings;
 mod fixtures;
 #[cfg_attr(not(test), expect(dead_code, reason = "the daemon is not there yet"))]
 mod memory;
+#[cfg_attr(not(test), expect(dead_code, reason = "the daemon is not there yet"))]
+mod metrics;
 mod standpoint;
 mod terminal;
 
