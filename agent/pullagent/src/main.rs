@@ -15,6 +15,8 @@ mod fixtures;
 mod memory;
 #[cfg_attr(not(test), expect(dead_code, reason = "the daemon is not there yet"))]
 mod metrics;
+#[cfg_attr(not(test), expect(dead_code, reason = "the daemon is not there yet"))]
+mod page;
 mod standpoint;
 mod terminal;
 
