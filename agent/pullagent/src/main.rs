@@ -11,11 +11,12 @@ mod schedule;
 mod settings;
 #[cfg(test)]
 mod fixtures;
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the daemon is not there yet"))]
+mod http;
 #[cfg_attr(not(test), expect(dead_code, reason = "the daemon is not there yet"))]
 mod memory;
 #[cfg_attr(not(test), expect(dead_code, reason = "the daemon is not there yet"))]
 mod metrics;
-#[cfg_attr(not(test), expect(dead_code, reason = "the daemon is not there yet"))]
 mod page;
 mod standpoint;
 mod terminal;
