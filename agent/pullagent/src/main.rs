@@ -18,6 +18,8 @@ mod memory;
 #[cfg_attr(not(test), expect(dead_code, reason = "the daemon is not there yet"))]
 mod metrics;
 mod page;
+#[expect(dead_code, unused_imports, reason = "the daemon is not there yet")]
+mod service;
 mod standpoint;
 mod terminal;
 
