@@ -11,3 +11,4 @@ mod node;
 mod proxies;
 mod pullagent;
 mod scenarios;
+mod systemd;
