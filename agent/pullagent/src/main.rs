@@ -20,6 +20,8 @@ mod metrics;
 mod page;
 #[expect(dead_code, unused_imports, reason = "the daemon is not there yet")]
 mod service;
+#[cfg_attr(not(test), expect(dead_code, reason = "the daemon is not there yet"))]
+mod socket;
 mod standpoint;
 mod terminal;
 
