@@ -5,6 +5,7 @@ pub(crate) mod kube;
 pub(crate) mod secrets;
 pub(crate) mod standpoint;
 pub(crate) mod why;
+pub(crate) mod health;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
