@@ -1,11 +1,11 @@
 //! The command line: every command, flag and word of help.
 
 pub(crate) mod duration;
+pub(crate) mod health;
 pub(crate) mod kube;
 pub(crate) mod secrets;
 pub(crate) mod standpoint;
 pub(crate) mod why;
-pub(crate) mod health;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

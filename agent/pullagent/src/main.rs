@@ -5,21 +5,21 @@ mod command;
 #[cfg_attr(not(test), expect(dead_code, reason = "the daemon that runs it comes next"))]
 mod episodes;
 mod examination;
-mod kube;
-#[cfg_attr(not(test), expect(dead_code, reason = "the daemon that runs it comes next"))]
-mod schedule;
-mod settings;
 #[cfg(test)]
 mod fixtures;
 #[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the daemon is not there yet"))]
 mod http;
+mod kube;
 #[cfg_attr(not(test), expect(dead_code, reason = "the daemon is not there yet"))]
 mod memory;
 #[cfg_attr(not(test), expect(dead_code, reason = "the daemon is not there yet"))]
 mod metrics;
 mod page;
+#[cfg_attr(not(test), expect(dead_code, reason = "the daemon that runs it comes next"))]
+mod schedule;
 #[expect(dead_code, unused_imports, reason = "the daemon is not there yet")]
 mod service;
+mod settings;
 #[cfg_attr(not(test), expect(dead_code, reason = "the daemon is not there yet"))]
 mod socket;
 mod standpoint;
