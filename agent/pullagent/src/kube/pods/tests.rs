@@ -45,6 +45,7 @@ fn a_pod_is_told_with_all_that_concerns_its_images() {
             ],
         },
         "status": {
+            "hostIP": "10.0.0.7", "hostIPs": [ { "ip": "10.0.0.7" }, { "ip": "fd00::7" } ],
             "initContainerStatuses": [
                 { "name": "first", "image": "", "imageID": "", "ready": false, "restartCount": 0,
                   "state": { "terminated": { "exitCode": 0, "reason": "Completed" } } },
@@ -72,6 +73,7 @@ fn a_pod_is_told_with_all_that_concerns_its_images() {
     );
     assert_eq!((pod.namespace.as_str(), pod.name.as_str(), pod.uid.as_str()), ("prod", "web-0", "u-1"));
     assert_eq!((pod.node.as_deref(), pod.service_account.as_str()), (Some("node-7"), "web"));
+    assert_eq!(pod.node_addresses, ["10.0.0.7", "fd00::7"].map(|address| address.parse::<IpAddr>().unwrap()));
     assert_eq!(pod.pull_secrets, ["a", "b"]);
     assert_eq!((pod.is_static, pod.is_deleted), (false, true));
     assert_eq!(pod.created, Some("2026-07-01T12:00:00Z".parse().unwrap()));
