@@ -38,3 +38,6 @@ pub(crate) async fn open(arguments: &KubeArguments, settings: &Settings) -> anyh
     let identity = tokio::task::spawn_blocking(move || choose(&asked, &Surroundings::of_process(&root)));
     Ok(Cluster::open(identity.await.context("cannot find out as whom to ask the API server")?).await?)
 }
+
+#[cfg(test)]
+mod tests;
