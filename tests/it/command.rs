@@ -127,7 +127,7 @@ async fn wrong_usage_ends_with_2_and_says_what_is_wrong() {
     check(&["probe", "--username", "u", "a.b/c"], "--password-stdin").await;
     check(&["probe", "--secret", "/does/not/exist", "a.b/c"], "/does/not/exist").await;
     check(&["probe", "--host-root", "/does/not/exist", "a.b/c"], "/does/not/exist").await;
-    check(&["probe", "--timeout", "soon", "a.b/c"], "10s").await;
+    check(&["probe", "--timeout", "soon", "a.b/c"], "1h 30m").await;
     check(&["probe", "--timeout", "0s", "a.b/c"], "at least 1ms").await;
     check(&["probe", "--platform", "linux", "a.b/c"], "os/arch").await;
     check(&["probe", "-o", "yaml", "a.b/c"], "text").await;
