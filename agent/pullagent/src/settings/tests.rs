@@ -7,6 +7,8 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::document::Node;
+use super::environment::Variables;
+use super::load::{Flag, Loaded};
 use super::*;
 
 /// The sample that is installed beside the daemon.
