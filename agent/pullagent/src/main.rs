@@ -59,7 +59,7 @@ async fn run(command: Command) -> anyhow::Result<u8> {
         Command::Probe(arguments) => probe::run(*arguments).await,
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Node(arguments) => node::run(&arguments).await,
-        Command::Why(arguments) => why::run(*arguments).await,
+        Command::Why(arguments) => Box::pin(why::run(*arguments)).await,
         Command::Secrets(arguments) => secrets::run(&arguments).await,
     }
 }

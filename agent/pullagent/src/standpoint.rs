@@ -47,7 +47,9 @@ impl Wanted {
     fn rehearse(&self, node: &NodeConfig) {
         match self {
             Self::Cases(cases) => {
-                cases.iter().for_each(|case| drop(plan(case, node)));
+                for case in cases {
+                    drop(plan(case, node));
+                }
                 drop(verification_settings(node, None));
             }
             Self::Configuration(registry) => drop(pull_configuration(node, registry.as_deref())),

@@ -29,9 +29,8 @@ pub(super) fn judge(case: &Case, plan: &Plan, evidence: &Evidence, reference: &R
         judged(Verdict::Failing, vec![not_present_never_pull(reference, version)])
     };
     match (pod.policy, held, access) {
-        (PullPolicy::Always, ..) | (PullPolicy::IfNotPresent, Some(false) | None, _) => None,
         (PullPolicy::IfNotPresent, Some(true), Some(Access::Allowed { .. })) => Some(present()),
-        (PullPolicy::IfNotPresent, ..) => None,
+        (PullPolicy::Always | PullPolicy::IfNotPresent, ..) => None,
         (PullPolicy::Never, Some(false), _) => Some(absent()),
         (PullPolicy::Never, None, _) if refused => Some(absent()),
         (PullPolicy::Never, Some(true), Some(Access::MustPull { .. })) => {
@@ -53,13 +52,13 @@ pub(super) fn judge(case: &Case, plan: &Plan, evidence: &Evidence, reference: &R
 /// The same failure where the image is on the node and only a pull stands in the way: what is wrong is that the pod has
 /// nothing to show for it.
 pub(super) fn on_node_but_not_allowed(
-    cause: Finding,
+    refused: Finding,
     case: &Case,
     evidence: &Evidence,
     reference: &Reference,
 ) -> Finding {
     let is_about_the_login = matches!(
-        cause.code,
+        refused.code,
         Code::CredentialsMissing | Code::CredentialsRejected | Code::CredentialsNotMatching | Code::AccessDenied
     );
     let policy = case.pod.as_ref().map(|pod| pod.policy);
@@ -68,10 +67,10 @@ pub(super) fn on_node_but_not_allowed(
             if is_about_the_login && matches!(on_node.access, Access::MustPull { .. }) =>
         {
             let finding = present_but_not_allowed(reference, policy, on_node.proven.as_ref());
-            let finding = Finding { summary: format!("{}: {}", finding.summary, cause.summary), ..finding };
-            let finding = finding.at_most(cause.confidence);
-            cause.host.as_deref().map_or(finding.clone(), |host| finding.at(host))
+            let finding = Finding { summary: format!("{}: {}", finding.summary, refused.summary), ..finding };
+            let finding = finding.at_most(refused.confidence);
+            refused.host.as_deref().map_or(finding.clone(), |host| finding.at(host))
         }
-        _ => cause,
+        _ => refused,
     }
 }

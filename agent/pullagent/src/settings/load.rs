@@ -48,7 +48,9 @@ impl Settings {
         let flags: Vec<Flag> =
             root.into_iter().chain(endpoint).map(|(name, key, value)| Flag { name, key, value }).collect();
         let Loaded { settings, warnings } = Self::load(config.as_deref(), &Variables::of_process(), &flags)?;
-        warnings.iter().for_each(|warning| crate::terminal::complain(&format!("warning: {warning}")));
+        for warning in &warnings {
+            crate::terminal::complain(&format!("warning: {warning}"));
+        }
         Ok(settings)
     }
 
