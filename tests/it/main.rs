@@ -3,6 +3,7 @@
 
 mod command;
 mod docker_registry;
+mod hardening;
 mod kubelet;
 mod kubernetes;
 mod logins;

@@ -9,6 +9,7 @@ mod examination;
 mod fixtures;
 #[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the daemon is not there yet"))]
 mod http;
+mod hardening;
 mod kube;
 #[cfg_attr(not(test), expect(dead_code, reason = "the daemon is not there yet"))]
 mod memory;
@@ -38,6 +39,10 @@ const TROUBLE: u8 = 2;
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
+    // Every command may meet a password: in a secret, in the environment of a proxy, in a pasted text.
+    if let Err(error) = hardening::harden() {
+        terminal::complain(&format!("{error:#}"));
+    }
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
