@@ -12,4 +12,6 @@ mod node;
 mod proxies;
 mod pullagent;
 mod scenarios;
+
+mod secrecy;
 mod systemd;

@@ -11,6 +11,7 @@ mod missing;
 mod origin;
 mod other_way;
 mod rules;
+mod sent;
 mod site;
 mod terms;
 mod token;

@@ -8,7 +8,7 @@ use http::{HeaderMap, Method, Request};
 use http_body_util::Full;
 use jiff::Timestamp;
 use pullagent_diagnosis::evidence::{Question, Role};
-use pullagent_diagnosis::layer::registry::{Answer, RateLimit, Response, parse_challenges};
+use pullagent_diagnosis::layer::registry::{Answer, Challenge, RateLimit, Response, parse_challenges};
 use pullagent_diagnosis::layer::transport::StreamFailure;
 use pullagent_diagnosis::secret::Secret;
 use tokio::time::Instant;
@@ -16,6 +16,7 @@ use url::Url;
 
 use super::host::Host;
 use super::origin::Origin;
+use super::sent::Sent;
 use super::site::Site;
 use crate::http::{Ask, MAX_REFUSAL, Reply};
 use crate::limits::ms_since;
@@ -92,14 +93,19 @@ impl Told {
 /// Asks, follows, and hands back what came, without writing it down.
 pub(super) async fn ask(site: &Site<'_>, mut query: Query<'_>) -> Told {
     let begun = Instant::now();
+    site.sent.add(query.authorization.map(|value| value.expose().as_str()), query.form.as_ref());
+    for (_, value) in &site.terms.rules.headers {
+        site.sent.add(value.to_str().ok(), None);
+    }
     let first = Origin::of(&query.url);
     let mut hop = 0;
     for _ in 0..=MAX_REDIRECTS {
         let Some(origin) = Origin::of(&query.url) else {
-            let why = format!("a `{}` URL", pullagent_diagnosis::text::clean(query.url.scheme(), 32));
+            let scheme = site.sent.mask(query.url.scheme());
+            let why = format!("a `{}` URL", pullagent_diagnosis::text::clean(&scheme, 32));
             return told(hop, Answer::BadRedirect { why }, None, &query, begun);
         };
-        let host = site.host(&origin, query.role, &shown(&query.url)).await;
+        let host = site.host(&origin, query.role, &site.sent.mask(&shown(&query.url))).await;
         hop = host.hop;
         if !host.is_reached() {
             return told(hop, Answer::NotReached, None, &query, begun);
@@ -109,7 +115,7 @@ pub(super) async fn ask(site: &Site<'_>, mut query: Query<'_>) -> Told {
             Err(answer) => return told(hop, answer, None, &query, begun),
         };
         let Some(next) = redirect(&reply, &query.url) else {
-            let answer = Answer::Response(describe(&reply, &query));
+            let answer = Answer::Response(describe(&reply, &query, &site.sent));
             return told(hop, answer, Some(reply), &query, begun);
         };
         let next = match next {
@@ -236,14 +242,15 @@ pub(super) fn shown(url: &Url) -> String {
     url.to_string()
 }
 
-/// A reply as evidence.
-fn describe(reply: &Reply, query: &Query<'_>) -> Response {
+/// A reply as evidence, without what was sent.
+fn describe(reply: &Reply, query: &Query<'_>, sent: &Sent) -> Response {
     let headers = &reply.headers;
     let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
     let media_type = text("content-type").unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    let media_type = sent.mask(media_type);
     let mut response = Response {
         status: reply.status.as_u16(),
-        media_type: pullagent_diagnosis::text::clean(media_type, 120).to_ascii_lowercase(),
+        media_type: pullagent_diagnosis::text::clean(&media_type, 120).to_ascii_lowercase(),
         speaks_distribution: headers.contains_key("docker-distribution-api-version"),
         challenges: headers
             .get_all("www-authenticate")
@@ -251,8 +258,9 @@ fn describe(reply: &Reply, query: &Query<'_>) -> Response {
             .filter_map(|v| v.to_str().ok())
             .flat_map(parse_challenges)
             .take(8)
+            .map(|challenge| without_name(challenge, sent))
             .collect(),
-        rate_limit: rate_limit(headers),
+        rate_limit: rate_limit(headers, sent),
         retry_after: text("retry-after").and_then(|v| v.trim().parse().ok()),
         date: text("date").and_then(|v| httpdate::parse_http_date(v).ok()).and_then(|t| Timestamp::try_from(t).ok()),
         ..Response::default()
@@ -263,13 +271,24 @@ fn describe(reply: &Reply, query: &Query<'_>) -> Response {
         response.html = !blob
             && (response.media_type == "text/html" || pullagent_diagnosis::manifest::looks_like_html(&reply.body));
     } else {
-        response.read_refusal(&reply.body);
+        // Before it is cut: what is left of a secret then would not be found any more.
+        let words = String::from_utf8_lossy(&reply.body);
+        let masked = sent.mask(&words);
+        response.read_refusal(if masked == words { &reply.body } else { masked.as_bytes() });
     }
     response
 }
 
+/// A way of authentication that nobody knows is called by its name; where a token is had, is asked and not shown.
+fn without_name(challenge: Challenge, sent: &Sent) -> Challenge {
+    match challenge {
+        Challenge::Other { name } => Challenge::Other { name: sent.mask(&name) },
+        known @ (Challenge::Basic | Challenge::Bearer { .. }) => known,
+    }
+}
+
 /// `ratelimit-limit: 100;w=21600`, as Docker Hub tells it.
-fn rate_limit(headers: &HeaderMap) -> Option<RateLimit> {
+fn rate_limit(headers: &HeaderMap, sent: &Sent) -> Option<RateLimit> {
     let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
     let number = |value: &str| value.split(';').next().and_then(|n| n.trim().parse::<u64>().ok());
     let window =
@@ -279,6 +298,6 @@ fn rate_limit(headers: &HeaderMap) -> Option<RateLimit> {
         limit: number(limit)?,
         remaining: text("ratelimit-remaining").and_then(number)?,
         window_seconds: window(limit).unwrap_or_default(),
-        source: pullagent_diagnosis::text::clean(text("docker-ratelimit-source").unwrap_or_default(), 64),
+        source: pullagent_diagnosis::text::clean(&sent.mask(text("docker-ratelimit-source").unwrap_or_default()), 64),
     })
 }

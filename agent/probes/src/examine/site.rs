@@ -17,6 +17,7 @@ use tokio::time::{Duration, Instant};
 
 use super::host::{Host, Underway};
 use super::origin::Origin;
+use super::sent::Sent;
 use super::terms::Terms;
 use super::witness;
 
@@ -26,6 +27,8 @@ const HTTP_PORT: u16 = 80;
 /// Everything that the examination of one endpoint shares.
 pub(super) struct Site<'a> {
     pub(super) terms: Terms<'a>,
+    /// The secrets that were sent, so that nobody is quoted with them.
+    pub(super) sent: Sent,
     /// The digest that is asked for where the reference is not resolved.
     digest: OnceLock<String>,
     hosts: tokio::sync::Mutex<HashMap<Origin, Arc<Host>>>,
@@ -43,7 +46,13 @@ struct Ledger {
 
 impl<'a> Site<'a> {
     pub(super) fn new(terms: Terms<'a>) -> Self {
-        Self { terms, digest: OnceLock::new(), hosts: tokio::sync::Mutex::default(), ledger: Mutex::default() }
+        Self {
+            terms,
+            sent: Sent::default(),
+            digest: OnceLock::new(),
+            hosts: tokio::sync::Mutex::default(),
+            ledger: Mutex::default(),
+        }
     }
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
