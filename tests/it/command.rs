@@ -196,7 +196,15 @@ async fn help_is_as_reviewed() {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path(folder);
     settings.set_prepend_module_to_snapshot(false);
-    for arguments in [&["--help"][..], &["probe", "--help"], &["explain", "--help"], &["node", "--help"]] {
+    for arguments in [
+        &["--help"][..],
+        &["probe", "--help"],
+        &["explain", "--help"],
+        &["node", "--help"],
+        &["why", "--help"],
+        &["secrets", "--help"],
+        &["health", "--help"],
+    ] {
         let ran = run(arguments, "").await;
         assert_eq!(ran.code, 0);
         let name = if arguments.len() > 1 { format!("help-{}", arguments[0]) } else { "help".to_owned() };

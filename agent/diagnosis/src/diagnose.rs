@@ -209,6 +209,7 @@ fn worth_knowing(
     }
     findings.extend(layer::credentials::plugin::warning(plan));
     findings.extend(layer::credentials::secret::warnings(plan));
+    findings.extend(rows::expiring(plan, evidence));
     findings.extend(layer::tls::clock_skew(&evidence.clocks));
     findings.extend(rows::rate_limits(evidence).find_map(|(hop, limit)| layer::limits::low(hop, limit)));
     let image = served.and_then(|index| evidence.endpoints[index].image.as_ref());

@@ -16,6 +16,7 @@ use pullagent_diagnosis::platform::Platform;
 use pullagent_diagnosis::report::Format;
 use pullagent_diagnosis::reproduction::Policy;
 
+use health::HealthArguments;
 use secrets::SecretsArguments;
 use standpoint::StandpointArguments;
 use why::WhyArguments;
@@ -34,10 +35,11 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Probe(Box<ProbeArguments>),
-    Explain(ExplainArguments),
-    Node(NodeArguments),
     Why(Box<WhyArguments>),
+    Node(NodeArguments),
     Secrets(SecretsArguments),
+    Explain(ExplainArguments),
+    Health(HealthArguments),
 }
 
 /// Find out whether IMAGE can be pulled on this node; if not, the one cause and the fix
@@ -65,6 +67,10 @@ pub(crate) struct ProbeArguments {
     /// Offer the logins of a dockerconfigjson file; may be given several times
     #[arg(long, value_name = "FILE")]
     pub(crate) secret: Vec<PathBuf>,
+
+    /// Offer what this pod's kubelet offers: its pull secrets, read from the API server
+    #[arg(long, value_name = "NAMESPACE/NAME", value_parser = parse_pod_of_namespace, conflicts_with = "anonymous")]
+    pub(crate) pod: Option<(String, String)>,
 
     /// Offer this login; its password is read with --password-stdin
     #[arg(long, value_name = "USER", requires = "password_stdin")]
@@ -227,4 +233,15 @@ pub(crate) enum NodeFormat {
 /// How long one image may take.
 fn parse_timeout(text: &str) -> Result<Duration, String> {
     duration::parse_duration(text, Duration::from_millis(1), Duration::from_mins(10))
+}
+
+/// A pod as `NAMESPACE/NAME`.
+fn parse_pod_of_namespace(text: &str) -> Result<(String, String), String> {
+    let is_name =
+        |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b));
+    let (namespace, name) = text.split_once('/').unwrap_or_default();
+    if is_name(namespace) && is_name(name) {
+        return Ok((namespace.to_owned(), name.to_owned()));
+    }
+    Err("write it as NAMESPACE/NAME".to_owned())
 }

@@ -22,7 +22,7 @@ pub(crate) use accounts::list_accounts;
 pub(crate) use client::Cluster;
 pub(crate) use events::pod_events;
 pub(crate) use pods::{Whereabouts, get_pod, list_pods, whereabouts};
-pub(crate) use secrets::{ListedKind, list_secrets, read_secret};
+pub(crate) use secrets::{ListedKind, list_secrets, pull_secrets, read_secret};
 
 /// The API server for a command that a person runs, asked as whoever the settings and the command line say.
 ///

@@ -7,9 +7,9 @@ mod episodes;
 mod examination;
 #[cfg(test)]
 mod fixtures;
+mod hardening;
 #[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the daemon is not there yet"))]
 mod http;
-mod hardening;
 mod kube;
 #[cfg_attr(not(test), expect(dead_code, reason = "the daemon is not there yet"))]
 mod memory;
@@ -31,7 +31,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use cli::{Cli, Command};
-use command::{explain, node, probe, secrets, why};
+use command::{explain, health, node, probe, secrets, why};
 
 /// The tool itself failed, or was called wrongly.
 const TROUBLE: u8 = 2;
@@ -65,6 +65,7 @@ async fn run(command: Command) -> anyhow::Result<u8> {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Node(arguments) => node::run(&arguments).await,
         Command::Why(arguments) => Box::pin(why::run(*arguments)).await,
+        Command::Health(arguments) => health::run(&arguments).await,
         Command::Secrets(arguments) => secrets::run(&arguments).await,
     }
 }

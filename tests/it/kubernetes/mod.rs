@@ -1,5 +1,6 @@
 //! The commands that ask an API server, against a real one.
 
+mod secrets;
 mod why;
 
 use pullagent_testkit::kubernetes::KubeApi;

@@ -105,6 +105,10 @@ async fn each_pull_secret_has_its_own_verdict() {
     {
         assert!(ran.out.contains(words), "{words} is missing:\n{}", ran.out);
     }
+    let root = cluster.root.path();
+    let (good, of_pod) = (cluster.image("team/api:1"), ["-o", "json", "--pod", "shop/two"]);
+    let ran = crate::pullagent::probe(root, &of_pod, &[&good], "").await;
+    assert_eq!((told(&ran).2.as_slice(), ran.code), (&both.map(str::to_owned)[..], 0), "{}{}", ran.out, ran.err);
     let ran = why(&cluster, &["stale"]).await;
     assert!(ran.out.contains("without any login the image could be pulled"), "{}", ran.out);
 }

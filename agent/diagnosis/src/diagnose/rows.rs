@@ -4,7 +4,8 @@ use super::identity;
 use crate::case::{Case, NotChecked};
 use crate::diagnosis::{CredentialReport, ImageReport, OnNodeReport, PodReport, RuntimeReport, TargetReport};
 use crate::evidence::{EndpointEvidence, Evidence, Hop};
-use crate::layer::credentials::expiry::expires_at;
+use crate::finding::Finding;
+use crate::layer::credentials::expiry::{self, expires_at};
 use crate::layer::registry::RateLimit;
 use crate::plan::Plan;
 use crate::pod::KubeletWords;
@@ -54,7 +55,7 @@ pub(super) fn said(words: &KubeletWords) -> KubeletWords {
 
 /// One row a credential, then the anonymous one, by what the registry itself said; a mirror where it was not asked.
 pub(super) fn credentials(plan: &Plan, evidence: &Evidence) -> Vec<CredentialReport> {
-    let asked = evidence.endpoints.iter().rev().find(|e| !e.exchanges.is_empty());
+    let asked = asked_last(evidence);
     let mut rows: Vec<CredentialReport> = plan
         .credentials
         .iter()
@@ -75,6 +76,21 @@ pub(super) fn credentials(plan: &Plan, evidence: &Evidence) -> Vec<CredentialRep
         expires_at: None,
     });
     rows
+}
+
+/// The logins that work and will not for long.
+pub(super) fn expiring(plan: &Plan, evidence: &Evidence) -> Vec<Finding> {
+    let asked = asked_last(evidence);
+    let outcomes = plan.credentials.iter().enumerate().map(|(index, credential)| {
+        let outcome = identity::outcome_of_credential(credential, index, asked);
+        expiry::expiring(credential, outcome, evidence.started_at)
+    });
+    outcomes.flatten().collect()
+}
+
+/// The endpoint that decides over logins: the registry, a mirror where it was not asked.
+fn asked_last(evidence: &Evidence) -> Option<&EndpointEvidence> {
+    evidence.endpoints.iter().rev().find(|e| !e.exchanges.is_empty())
 }
 
 /// What is served under the reference and what the node holds under it, as far as either is known.

@@ -12,8 +12,10 @@ use pullagent_diagnosis::report::{self, Format};
 use pullagent_diagnosis::reproduction::Policy;
 use pullagent_probes::Limits;
 
+use crate::cli::kube::KubeArguments;
 use crate::cli::{FailOn, ProbeArguments};
 use crate::examination::{Examination, waiting};
+use crate::kube::{get_pod, open, pull_secrets};
 use crate::settings::Settings;
 use crate::standpoint::{self, Wanted};
 use crate::terminal::{self, StatusLine};
@@ -28,9 +30,17 @@ const MAX_PASSWORD: u64 = 64 * 1024;
 /// Examines and reports; the worst verdict decides the exit status.
 pub(crate) async fn run(arguments: ProbeArguments) -> anyhow::Result<u8> {
     let settings = Settings::of_command(&arguments.standpoint)?;
-    let credentials = credentials(&arguments)?;
+    let mut credentials = credentials(&arguments)?;
+    let mut notes = Vec::new();
+    if let Some((namespace, name)) = &arguments.pod {
+        let cluster = open(&KubeArguments::default(), &settings).await?;
+        notes.extend(cluster.identity().notes.iter().cloned());
+        let pod = get_pod(&cluster, namespace, name).await?;
+        credentials.extend(pull_secrets(&cluster, &pod).await);
+    }
     let cases: Vec<Case> = arguments.images.iter().map(|image| case(image, &arguments, &credentials)).collect();
-    let here = standpoint::look(&settings, Wanted::Cases(cases.clone())).await?;
+    let mut here = standpoint::look(&settings, Wanted::Cases(cases.clone())).await?;
+    here.node.not_checked.extend(notes);
     let limits = Limits { total: arguments.timeout, ..Limits::default() };
     let style = terminal::style(arguments.verbose);
     let status = StatusLine::new(arguments.output == Format::Text && !arguments.list_hosts);

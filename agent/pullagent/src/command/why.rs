@@ -16,7 +16,7 @@ use pullagent_probes::cri::growth_during;
 use crate::cli::FailOn;
 use crate::cli::why::WhyArguments;
 use crate::examination::{Examination, waiting};
-use crate::kube::{Cluster, Whereabouts, get_pod, open, pod_events, read_secret, whereabouts};
+use crate::kube::{Whereabouts, get_pod, open, pod_events, pull_secrets, whereabouts};
 use crate::settings::Settings;
 use crate::standpoint::{self, Wanted};
 use crate::terminal::{self, StatusLine};
@@ -44,7 +44,7 @@ pub(crate) async fn run(arguments: WhyArguments) -> anyhow::Result<u8> {
     let style = terminal::style(arguments.verbose);
     let cases = match outlook(&pod, &events, now) {
         Outlook::Failing(failing) => {
-            let secrets = secrets(&cluster, &pod).await;
+            let secrets = pull_secrets(&cluster, &pod).await;
             failing.into_iter().map(|(container, words)| case(&pod, container, words, &secrets)).collect()
         }
         Outlook::Sandbox(failure) => vec![sandbox_case(&pod, failure)],
@@ -92,15 +92,6 @@ async fn movement(settings: &Settings, waiting: &Waiting<'_>) -> anyhow::Result<
     let grown = growth_during(LOOKED_AT, socket, &here.host_root).await;
     let seconds = u32::try_from(LOOKED_AT.as_secs()).unwrap_or(u32::MAX);
     Ok(Movement { grew: grown.map(|bytes| (bytes, seconds)), ahead: None })
-}
-
-/// The pod's pull secrets, in its order.
-async fn secrets(cluster: &Cluster, pod: &Pod) -> Vec<GivenCredential> {
-    let mut secrets = Vec::new();
-    for name in &pod.pull_secrets {
-        secrets.push(GivenCredential::Secret(read_secret(cluster, &pod.namespace, name).await));
-    }
-    secrets
 }
 
 fn case(pod: &Pod, container: &Container, words: KubeletWords, secrets: &[GivenCredential]) -> Case {

@@ -10,6 +10,10 @@ use kube::{Api, Client, ResourceExt};
 use pullagent_diagnosis::pull_secret::{DOCKERCFG, DOCKERCONFIGJSON, PullSecret, SecretFound};
 use pullagent_diagnosis::secret::Secret;
 
+use futures_util::{StreamExt, stream};
+use pullagent_diagnosis::case::GivenCredential;
+use pullagent_diagnosis::pod::Pod;
+
 use super::client::Cluster;
 use super::error::{KubeError, Rule};
 use super::identity::How;
@@ -17,6 +21,9 @@ use super::pods::{MOST_PAGES, PAGE};
 
 /// How many other namespaces are named in which there is a secret of the same name.
 const MOST_ELSEWHERE: u32 = 5;
+
+/// Secrets that are read at once.
+const AT_ONCE: usize = 8;
 
 /// A secret of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +57,21 @@ pub(crate) async fn read_secret(cluster: &Cluster, namespace: &str, name: &str) 
         Err(error) => SecretFound::NotRead { why: error.to_string() },
     };
     PullSecret { namespace: namespace.to_owned(), name: name.to_owned(), found }
+}
+
+/// Pull secrets of one pod; further ones are not read, and that is said.
+const MOST_OF_A_POD: usize = 64;
+
+/// A pod's pull secrets as credentials, in its order.
+pub(crate) async fn pull_secrets(cluster: &Cluster, pod: &Pod) -> Vec<GivenCredential> {
+    let read = pod.pull_secrets.iter().enumerate().map(async |(place, name)| {
+        if place < MOST_OF_A_POD {
+            return read_secret(cluster, &pod.namespace, name).await;
+        }
+        let why = format!("no more than {MOST_OF_A_POD} of a pod's secrets are read");
+        PullSecret { namespace: pod.namespace.clone(), name: name.clone(), found: SecretFound::NotRead { why } }
+    });
+    stream::iter(read).buffered(AT_ONCE).map(GivenCredential::Secret).collect().await
 }
 
 fn found(secret: core::Secret) -> SecretFound {
