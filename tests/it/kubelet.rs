@@ -134,6 +134,20 @@ async fn a_plugin_that_fails_is_the_cause_of_the_refusal() {
 }
 
 #[tokio::test]
+async fn a_plugin_that_prints_garbage_or_hangs_is_told_apart() {
+    let check = async |script: &str, words: &str, confidence: &str| {
+        let Some(ran) = probed(script, None, &["-o", "json", "--timeout", "4s"]).await else { return };
+        assert_eq!((codes(&ran), ran.code), (vec!["CredentialProviderFailed".to_owned()], 1), "{}", ran.out);
+        assert!(ran.out.contains(words), "{}", ran.out);
+        assert!(ran.out.contains(&format!("\"confidence\":\"{confidence}\"")), "{}", ran.out);
+        assert_eq!(sources(&ran)[0], "plugin cloud unreadable");
+    };
+    check("echo so sorry", "answered what the kubelet does not take", "likely").await;
+    // A kubelet waits for a minute.
+    check("sleep 30", "did not answer within 2 s", "likely").await;
+}
+
+#[tokio::test]
 async fn the_nodes_own_file_is_offered_before_the_plugin() {
     let Some(ran) = probed(ANSWERS, Some(LOGIN), &["-o", "json"]).await else { return };
     let rows = sources(&ran);

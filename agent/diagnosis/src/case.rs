@@ -36,9 +36,23 @@ pub struct Case {
     /// True when nothing but an anonymous pull is meant, whatever the node would offer.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub anonymous: bool,
+    /// Logins that are not to be offered, whatever holds them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withheld: Vec<Withheld>,
     /// The pod that it is for; absent where the image alone is asked about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod: Option<PodCase>,
+}
+
+/// A login that was refused before: offering it again and again may lock its account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Withheld {
+    /// Where it comes from, as a report names it.
+    pub source: String,
+    /// The key it stands under, as a report shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
 }
 
 /// The container that an image is for.

@@ -89,7 +89,10 @@ pub fn plan(case: &Case, node: &NodeConfig) -> Plan {
     let target = sources.reference.map_or(target, Target::Image);
     let pulls = case.pod.as_ref().is_none_or(|pod| pod.policy != PullPolicy::Never);
     let drift = drift(node);
-    let unread = || node.unread_credentials.iter().cloned().chain(credentials::unread(case)).collect();
+    let withheld = credentials.iter().filter(|credential| credential.offer == Offer::Withheld);
+    let withheld =
+        withheld.map(|credential| format!("the login of {} (refused before: not offered again)", credential.source));
+    let unread = || node.unread_credentials.iter().cloned().chain(credentials::unread(case)).chain(withheld).collect();
     let unread_credentials = if case.anonymous { Vec::new() } else { unread() };
     Plan {
         node: node.node.clone(),

@@ -145,6 +145,7 @@ pub(super) fn outcome_of_credential(
         | Offer::Absent { .. }
         | Offer::NotRead { .. }
         | Offer::PluginFailed { .. } => CredentialOutcome::Unreadable,
+        Offer::Withheld => CredentialOutcome::NotTried,
         Offer::Yes => asked.map_or(CredentialOutcome::NotTried, |e| outcome(e, Identity::Credential(index))),
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::case::{Case, GivenCredential};
+use crate::case::{Case, GivenCredential, Withheld};
 use crate::config::dockerconfigjson::parse_dockerconfigjson;
 use crate::keyring::{Generation, Login, Miss, Source, Union, nearest_miss};
 use crate::plugin::PluginOutcome;
@@ -72,6 +72,8 @@ pub enum Offer {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         elsewhere: Vec<String>,
     },
+    /// It was refused before and is not offered again; the kubelet does offer it.
+    Withheld,
     /// We could not read it; the kubelet may.
     NotRead {
         /// Why.
@@ -144,6 +146,12 @@ pub(super) fn offered(case: &Case, reference: &Reference) -> Vec<Credential> {
     misses.sort_by_key(|(miss, _)| *miss);
     credentials.extend(misses.into_iter().map(|(_, credential)| credential));
     credentials.extend(unreadable);
+    for credential in credentials.iter_mut().filter(|credential| credential.offer == Offer::Yes) {
+        let is_withheld = |login: &Withheld| (&login.source, &login.key) == (&credential.source, &credential.key);
+        if case.withheld.iter().any(is_withheld) {
+            credential.offer = Offer::Withheld;
+        }
+    }
     credentials
 }
 

@@ -75,7 +75,7 @@ fn case(image: &str, arguments: &ProbeArguments, credentials: &[GivenCredential]
         platform: arguments.platform.clone(),
         credentials: credentials.to_vec(),
         anonymous: arguments.anonymous,
-        pod: None,
+        ..Case::default()
     }
 }
 

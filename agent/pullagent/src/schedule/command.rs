@@ -129,13 +129,17 @@ pub(crate) enum Skip {
 }
 
 impl Skip {
+    /// All of them.
+    pub(crate) const ALL: [Self; 5] =
+        [Self::NamespaceBudget, Self::NodeBudget, Self::HostPaused, Self::LoginRefused, Self::Capacity];
+
     /// The metric's label.
     pub(crate) fn word(self) -> &'static str {
         match self {
-            Self::NamespaceBudget => "namespaceBudget",
-            Self::NodeBudget => "nodeBudget",
-            Self::HostPaused => "hostPaused",
-            Self::LoginRefused => "loginRefused",
+            Self::NamespaceBudget => "namespace_budget",
+            Self::NodeBudget => "node_budget",
+            Self::HostPaused => "host_paused",
+            Self::LoginRefused => "login_refused",
             Self::Capacity => "capacity",
         }
     }

@@ -37,6 +37,11 @@ impl Subject {
         Self { namespace, uid, pod, container: String::new(), field_path: None }
     }
 
+    /// Whether the kubelet does not get a container's image.
+    pub(crate) fn fails(container: &Container) -> bool {
+        matches!(&container.state, ContainerState::Waiting { reason, .. } if class(reason).is_some())
+    }
+
     /// Whether it is the sandbox's image.
     pub(crate) fn is_sandbox(&self) -> bool {
         self.container.is_empty()

@@ -216,7 +216,7 @@ fn a_host_that_is_in_trouble_has_rest() {
             );
         }
         run.check(60, Input::Tick, &[]);
-        assert_eq!(run.skipped(), [("hostPaused", 3)]);
+        assert_eq!(run.skipped(), [("host_paused", 3)]);
         assert_eq!(run.schedule.wake_at(), Some(at(900)));
         run.check(2, Input::Pod(&pod("a", "other", "s.io/a", "ImagePullBackOff")), &["examine s.io/a a"]);
         run.check(900, Input::Tick, &["examine r.io/b a"]);
@@ -259,7 +259,7 @@ fn beyond_the_budget_the_text_alone_is_read() {
     run.check(40, Input::Pod(&pod("a", "p", "r.io/z", "ImagePullBackOff|x")), &["classify 1 r.io/z \"x\""]);
     run.check(41, Input::Pod(&pod("b", "p", "r.io/y", "ImagePullBackOff")), &["examine r.io/y b"]);
     run.check(3600, Input::Tick, &["examine r.io/z a"]);
-    assert_eq!(run.skipped(), [("namespaceBudget", 1)]);
+    assert_eq!(run.skipped(), [("namespace_budget", 1)]);
 }
 
 #[derive(Clone, Debug)]

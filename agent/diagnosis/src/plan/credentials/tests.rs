@@ -88,6 +88,17 @@ fn a_plugin_that_was_not_run_is_named_and_its_logins_are_not_known() {
 }
 
 #[test]
+fn a_login_that_was_refused_before_is_neither_offered_nor_forgotten() {
+    let text = r#"{"auths":{"a.b":{"auth":"dTpw"},"a.b/team":{"auth":"dTpw"}}}"#;
+    let withheld = vec![Withheld { source: "one".into(), key: Some("a.b".into()) }];
+    let case = Case { image: "a.b/team/api".into(), withheld, ..case(vec![document("one", text)]) };
+    let plan = crate::plan::plan(&case, &crate::case::fixtures::node(&[], &[]));
+    let offers: Vec<&Offer> = plan.credentials.iter().map(|credential| &credential.offer).collect();
+    assert_eq!(offers, [&Offer::Yes, &Offer::Withheld]);
+    assert_eq!(plan.unread_credentials, ["the login of one (refused before: not offered again)"]);
+}
+
+#[test]
 fn no_login_is_saved_with_a_case() {
     let secret = ConfigEntry { password: "s3cret".to_owned().into(), ..ConfigEntry::default() };
     let case = case(vec![
