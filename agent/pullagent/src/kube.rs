@@ -1,4 +1,5 @@
-//! The Kubernetes API: as whom it is asked, and what is read there. Writes nothing and judges no pull.
+//! The Kubernetes API: as whom it is asked, and what is read and watched there, and the events that are written.
+//! Judges no pull.
 //!
 //! Every request has a deadline, and every obstacle becomes words that name what was attempted and on what.
 
@@ -10,7 +11,11 @@ mod identity;
 mod kubeconfig;
 mod pem;
 mod pods;
+#[cfg_attr(not(test), expect(dead_code, reason = "the daemon publishes with it"))]
+mod publish;
 mod secrets;
+
+use std::time::Duration;
 
 use anyhow::Context;
 
@@ -22,7 +27,12 @@ pub(crate) use accounts::list_accounts;
 pub(crate) use client::Cluster;
 pub(crate) use events::pod_events;
 pub(crate) use pods::{Whereabouts, get_pod, list_pods, whereabouts};
+#[expect(unused_imports, reason = "the daemon publishes with it")]
+pub(crate) use publish::{About, EventResults, EventToWrite, Publisher};
 pub(crate) use secrets::{ListedKind, list_secrets, pull_secrets, read_secret};
+
+/// How long what the API server does not allow is not asked for again.
+const FORBIDDEN: Duration = Duration::from_mins(5);
 
 /// The API server for a command that a person runs, asked as whoever the settings and the command line say.
 ///

@@ -82,7 +82,7 @@ pub(crate) enum KubeError {
 /// A rule of a role, as small as it can be to allow one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rule {
-    /// `get` or `list`.
+    /// `get`, `list`, `watch`, `create` or `patch`.
     pub(crate) verb: &'static str,
     /// In the plural: `secrets`, of the core group.
     pub(crate) resource: &'static str,
@@ -103,6 +103,10 @@ impl Rule {
         }
     }
 
+    fn is_reading(&self) -> bool {
+        matches!(self.verb, "get" | "list" | "watch")
+    }
+
     /// The object that is meant: `secret prod/regcred`.
     pub(crate) fn object(&self) -> String {
         let kind = self.resource.strip_suffix('s').unwrap_or(self.resource);
@@ -115,10 +119,17 @@ impl Rule {
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "apiGroups: [\"\"], resources: [\"{}\"]", self.resource)?;
-        if let Some(name) = &self.name {
+        // The names of what is written are many.
+        if let Some(name) = self.name.as_ref().filter(|_| self.verb != "patch") {
             write!(f, ", resourceNames: [\"{}\"]", clean(name, MAX_TEXT))?;
         }
-        write!(f, ", verbs: [\"{}\"]", self.verb)?;
+        let verbs = match self.verb {
+            // Whoever needs one of two needs the other one next.
+            "create" | "patch" => "create\", \"patch",
+            "watch" => "list\", \"watch",
+            verb => verb,
+        };
+        write!(f, ", verbs: [\"{verbs}\"]")?;
         match &self.namespace {
             Some(namespace) => write!(f, ", in namespace {}", clean(namespace, MAX_TEXT)),
             None => f.write_str(", in a ClusterRole"),
@@ -160,7 +171,7 @@ fn hint(rule: &Rule, is_kubelet: bool) -> &'static str {
     match (is_kubelet, rule.resource) {
         (true, "secrets" | "serviceaccounts") => " (a kubelet may only while a pod on its node refers to it)",
         (true, "pods") => " (a kubelet may only read the pods of its node)",
-        (true, "events") => " (a kubelet may write events but not read them)",
+        (true, "events") if rule.is_reading() => " (a kubelet may write events but not read them)",
         _ => "",
     }
 }
@@ -247,6 +258,22 @@ mod tests {
         let all = Rule { verb: "list", resource: "pods", name: None, namespace: None };
         assert_eq!(all.in_words(), "list pods in all namespaces");
         assert_eq!(all.to_string(), "apiGroups: [\"\"], resources: [\"pods\"], verbs: [\"list\"], in a ClusterRole");
+    }
+
+    #[track_caller]
+    fn check_rule(verb: &'static str, name: Option<&str>, want: &str) {
+        let rule = Rule { verb, resource: "events", name: name.map(str::to_owned), namespace: None };
+        assert_eq!(
+            rule.to_string(),
+            format!("apiGroups: [\"\"], resources: [\"events\"], verbs: [{want}], in a ClusterRole")
+        );
+    }
+
+    #[test]
+    fn a_rule_has_what_is_needed_next_as_well() {
+        check_rule("create", None, "\"create\", \"patch\"");
+        check_rule("patch", Some("web-0.5e1f"), "\"create\", \"patch\"");
+        check_rule("watch", None, "\"list\", \"watch\"");
     }
 
     #[test]

@@ -24,18 +24,18 @@ metadata: { name: other }
 stringData: { x: words }
 ";
 
-async fn start() -> KubeApi {
+pub(super) async fn start() -> KubeApi {
     let api = KubeApi::start().await.expect("an API server; `tests/setup test` builds it");
     api.apply(MANIFESTS).await.unwrap();
     api.create_node("node-1").await.unwrap();
     api
 }
 
-fn around(host_root: PathBuf) -> Surroundings {
+pub(super) fn around(host_root: PathBuf) -> Surroundings {
     Surroundings { host_root, pod: None, own: Vec::new(), kubelet: Ok(None), is_root: false }
 }
 
-async fn as_admin(api: &KubeApi, folder: &std::path::Path) -> Cluster {
+pub(super) async fn as_admin(api: &KubeApi, folder: &std::path::Path) -> Cluster {
     let file = folder.join("config");
     std::fs::write(&file, api.admin().kubeconfig()).unwrap();
     let asked = Asked { kubeconfig: Some(file), ..Asked::default() };
