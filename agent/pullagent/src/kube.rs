@@ -1,5 +1,5 @@
-//! The Kubernetes API: as whom it is asked, and what is read and watched there, and the events that are written.
-//! Judges no pull.
+//! The Kubernetes API: as whom it is asked, what is read and watched there, and the events that are written. Judges no
+//! pull.
 //!
 //! Every request has a deadline, and every obstacle becomes words that name what was attempted and on what.
 
@@ -14,6 +14,8 @@ mod pods;
 #[cfg_attr(not(test), expect(dead_code, reason = "the daemon publishes with it"))]
 mod publish;
 mod secrets;
+#[cfg_attr(not(test), expect(dead_code, reason = "the daemon watches with it"))]
+mod watch;
 
 use std::time::Duration;
 
@@ -30,6 +32,8 @@ pub(crate) use pods::{Whereabouts, get_pod, list_pods, whereabouts};
 #[expect(unused_imports, reason = "the daemon publishes with it")]
 pub(crate) use publish::{About, EventResults, EventToWrite, Publisher};
 pub(crate) use secrets::{ListedKind, list_secrets, pull_secrets, read_secret};
+#[expect(unused_imports, reason = "the daemon watches with it")]
+pub(crate) use watch::{Connection, PodChange, Told, Watch, watch_events, watch_pods};
 
 /// How long what the API server does not allow is not asked for again.
 const FORBIDDEN: Duration = Duration::from_mins(5);

@@ -62,20 +62,12 @@ impl Cluster {
         self.current.lock().await.namespace.clone()
     }
 
-    /// A client that is valid now.
-    #[expect(dead_code, reason = "the daemon watches with it")]
-    pub(crate) async fn client(&self) -> Result<Client, KubeError> {
-        Ok(self.valid().await?.0)
-    }
-
     /// Asks for what `rule` would allow, within the deadline.
     pub(super) async fn ask<T, F>(&self, rule: &Rule, request: impl FnOnce(Client) -> F) -> Result<T, KubeError>
     where
         F: Future<Output = kube::Result<T>>,
     {
-        let (client, server) = self.valid().await?;
-        let is_kubelet = matches!(self.identity.how, How::Kubelet(_));
-        let asker = Asker { who: self.identity.name.clone(), server, is_kubelet };
+        let (client, asker) = self.client().await;
         match tokio::time::timeout(self.deadline, request(client)).await {
             Ok(answer) => answer.map_err(|error| from_client(&error, rule, &asker)),
             Err(_) => Err(KubeError::TimedOut {
@@ -86,7 +78,8 @@ impl Cluster {
         }
     }
 
-    async fn valid(&self) -> Result<(Client, String), KubeError> {
+    /// A client that is valid now, and who asks with it where.
+    pub(super) async fn client(&self) -> (Client, Asker) {
         let mut current = self.current.lock().await;
         // Some small files of the node itself.
         if current.files.has_changed() {
@@ -95,7 +88,9 @@ impl Cluster {
                 *current = next;
             }
         }
-        Ok((current.client.clone(), current.server.clone()))
+        let is_kubelet = matches!(self.identity.how, How::Kubelet(_));
+        let asker = Asker { who: self.identity.name.clone(), server: current.server.clone(), is_kubelet };
+        (current.client.clone(), asker)
     }
 }
 

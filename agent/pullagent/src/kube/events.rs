@@ -23,12 +23,13 @@ pub(crate) async fn pod_events(cluster: &Cluster, pod: &Pod) -> Result<Vec<PodEv
 }
 
 /// Others write about pods too, this program among them.
-fn is_of_kubelet(event: &Event) -> bool {
+pub(super) fn is_of_kubelet(event: &Event) -> bool {
     let component = event.source.as_ref().and_then(|source| source.component.as_deref());
     component.or(event.reporting_component.as_deref()) == Some("kubelet")
 }
 
-fn event_from(event: &Event) -> PodEvent {
+/// An event of either form as the diagnosis knows it.
+pub(super) fn event_from(event: &Event) -> PodEvent {
     let series = event.series.as_ref();
     // The newer form has one time and a series in place of the older two times and a count.
     let written = event.event_time.as_ref().map(|time| time.0);
