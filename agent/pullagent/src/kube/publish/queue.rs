@@ -43,16 +43,12 @@ impl Queue {
     /// Adds an event at the end of its namespace. The same news that waits already gives way to it and keeps its place.
     pub(super) fn add(&mut self, waiting: Waiting) -> Added {
         let of_namespace = self.namespaces.entry(waiting.event.namespace().to_owned()).or_default();
-        match of_namespace.iter_mut().find(|old| old.event.name == waiting.event.name) {
-            Some(old) => {
-                (old.event, old.at) = (waiting.event, waiting.at);
-                Added::Fits
-            }
-            None => {
-                of_namespace.push_back(waiting);
-                self.grown()
-            }
+        if let Some(old) = of_namespace.iter_mut().find(|old| old.event.name == waiting.event.name) {
+            (old.event, old.at) = (waiting.event, waiting.at);
+            return Added::Fits;
         }
+        of_namespace.push_back(waiting);
+        self.grown()
     }
 
     /// Adds an event that could not be written; newer news of the same name takes its place.
