@@ -3,6 +3,7 @@
 pub(crate) mod duration;
 pub(crate) mod health;
 pub(crate) mod kube;
+pub(crate) mod run;
 pub(crate) mod secrets;
 pub(crate) mod standpoint;
 pub(crate) mod why;
@@ -17,6 +18,7 @@ use pullagent_diagnosis::report::Format;
 use pullagent_diagnosis::reproduction::Policy;
 
 use health::HealthArguments;
+use run::RunArguments;
 use secrets::SecretsArguments;
 use standpoint::StandpointArguments;
 use why::WhyArguments;
@@ -39,6 +41,7 @@ pub(crate) enum Command {
     Node(NodeArguments),
     Secrets(SecretsArguments),
     Explain(ExplainArguments),
+    Run(RunArguments),
     Health(HealthArguments),
 }
 

@@ -4,5 +4,6 @@ pub(crate) mod explain;
 pub(crate) mod health;
 pub(crate) mod node;
 pub(crate) mod probe;
+pub(crate) mod run;
 pub(crate) mod secrets;
 pub(crate) mod why;

@@ -11,10 +11,8 @@ mod identity;
 mod kubeconfig;
 mod pem;
 mod pods;
-#[cfg_attr(not(test), expect(dead_code, reason = "the daemon publishes with it"))]
 mod publish;
 mod secrets;
-#[cfg_attr(not(test), expect(dead_code, reason = "the daemon watches with it"))]
 mod watch;
 
 use std::time::Duration;
@@ -23,16 +21,14 @@ use anyhow::Context;
 
 use crate::cli::kube::KubeArguments;
 use crate::settings::Settings;
-use identity::{Asked, Surroundings, choose};
 
 pub(crate) use accounts::list_accounts;
 pub(crate) use client::Cluster;
 pub(crate) use events::pod_events;
+pub(crate) use identity::{Asked, Surroundings, choose};
 pub(crate) use pods::{Whereabouts, get_pod, list_pods, whereabouts};
-#[expect(unused_imports, reason = "the daemon publishes with it")]
 pub(crate) use publish::{About, EventResults, EventToWrite, Publisher};
 pub(crate) use secrets::{ListedKind, list_secrets, pull_secrets, read_secret};
-#[expect(unused_imports, reason = "the daemon watches with it")]
 pub(crate) use watch::{Connection, PodChange, Told, Watch, watch_events, watch_pods};
 
 /// How long what the API server does not allow is not asked for again.

@@ -2,26 +2,20 @@
 
 mod cli;
 mod command;
-#[cfg_attr(not(test), expect(dead_code, reason = "the daemon that runs it comes next"))]
+mod daemon;
 mod episodes;
 mod examination;
 #[cfg(test)]
 mod fixtures;
 mod hardening;
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the daemon is not there yet"))]
 mod http;
 mod kube;
-#[cfg_attr(not(test), expect(dead_code, reason = "the daemon is not there yet"))]
 mod memory;
-#[cfg_attr(not(test), expect(dead_code, reason = "the daemon is not there yet"))]
 mod metrics;
 mod page;
-#[cfg_attr(not(test), expect(dead_code, reason = "the daemon that runs it comes next"))]
 mod schedule;
-#[expect(dead_code, unused_imports, reason = "the daemon is not there yet")]
 mod service;
 mod settings;
-#[cfg_attr(not(test), expect(dead_code, reason = "the daemon is not there yet"))]
 mod socket;
 mod standpoint;
 mod terminal;
@@ -31,6 +25,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use cli::{Cli, Command};
+use command::run as run_command;
 use command::{explain, health, node, probe, secrets, why};
 
 /// The tool itself failed, or was called wrongly.
@@ -49,9 +44,13 @@ fn main() -> ExitCode {
         Err(error) => return fail(&anyhow::Error::from(error).context("cannot start the event loop")),
     };
     let code = runtime.block_on(async {
-        tokio::select! {
-            code = run(cli.command) => code,
-            _ = tokio::signal::ctrl_c() => Ok(INTERRUPTED),
+        match cli.command {
+            // It ends in its own time, whatever the signal.
+            Command::Run(arguments) => Box::pin(run_command::run(arguments)).await,
+            other => tokio::select! {
+                code = run(other) => code,
+                _ = tokio::signal::ctrl_c() => Ok(INTERRUPTED),
+            },
         }
     });
     // A look-up of the system that never returns must not hold the exit.
@@ -65,6 +64,7 @@ async fn run(command: Command) -> anyhow::Result<u8> {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Node(arguments) => node::run(&arguments).await,
         Command::Why(arguments) => Box::pin(why::run(*arguments)).await,
+        Command::Run(arguments) => run_command::run(arguments).await,
         Command::Health(arguments) => health::run(&arguments).await,
         Command::Secrets(arguments) => secrets::run(&arguments).await,
     }

@@ -11,6 +11,7 @@ mod text;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus_client::collector::Collector;
@@ -24,7 +25,9 @@ use prometheus_client::registry::Registry;
 use pullagent_diagnosis::cause::Code;
 use pullagent_diagnosis::diagnosis::{Diagnosis, Verdict};
 
+use crate::kube::EventResults;
 use crate::memory::Memory;
+use crate::schedule::Skip;
 use budget::{Rows, share};
 use hosts::Hosts;
 
@@ -40,57 +43,9 @@ const BUCKETS: [f64; 5] = [0.25, 1.0, 3.0, 6.0, 15.0];
 /// Bytes of a check's name.
 const MAX_NAME: usize = 128;
 
-/// What became of an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum EventResult {
-    /// It was written.
-    Sent,
-    /// It was held back, since its object, its namespace or the node had enough of them.
-    HeldBack,
-    /// The API server did not take it.
-    Failed,
-}
-
-impl EventResult {
-    const ALL: [Self; 3] = [Self::Sent, Self::HeldBack, Self::Failed];
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Sent => "sent",
-            Self::HeldBack => "held_back",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-/// Why a failed pull was not examined, and the text alone was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Skipped {
-    /// The node has had its examinations of this hour.
-    NodeBudget,
-    /// The namespace has had its own.
-    NamespaceBudget,
-    /// The same failure was looked at a short while ago.
-    Repeated,
-    /// The registry asked for rest, or is in trouble.
-    HostRests,
-    /// The host must not be contacted.
-    Denied,
-}
-
-impl Skipped {
-    const ALL: [Self; 5] = [Self::NodeBudget, Self::NamespaceBudget, Self::Repeated, Self::HostRests, Self::Denied];
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::NodeBudget => "node_budget",
-            Self::NamespaceBudget => "namespace_budget",
-            Self::Repeated => "repeated",
-            Self::HostRests => "host_rests",
-            Self::Denied => "denied",
-        }
-    }
-}
+/// What may become of an event, as the label says it: written; held back, since its object, its namespace or the node had
+/// enough of them; not taken by the API server.
+const RESULTS: [&str; 3] = ["sent", "held_back", "failed"];
 
 /// Which program this is.
 #[derive(Clone, Copy, Debug)]
@@ -179,9 +134,11 @@ impl Metrics {
         });
     }
 
-    /// A failed pull was not examined.
-    pub(crate) fn skipped(&self, why: Skipped) {
-        self.0.skipped.get_or_create(&[("reason", why.word())]).inc();
+    /// So many failed pulls were not examined so far, by the reason for it.
+    pub(crate) fn skipped(&self, so_far: impl IntoIterator<Item = (Skip, u64)>) {
+        for (why, count) in so_far {
+            self.0.skipped.get_or_create(&[("reason", why.word())]).inner().store(count, Ordering::Relaxed);
+        }
     }
 
     /// The kubelet told of a pull that failed for this cause.
@@ -193,9 +150,12 @@ impl Metrics {
         self.0.pull_failures.get_or_create(&[("cause", label)]).inc();
     }
 
-    /// Something became of an event.
-    pub(crate) fn event(&self, result: EventResult) {
-        self.0.events.get_or_create(&[("result", result.word())]).inc();
+    /// So much became of events so far, of which `held_back` more were not even handed on.
+    pub(crate) fn events(&self, so_far: EventResults, held_back: u64) {
+        let counts = [so_far.sent, so_far.held_back.saturating_add(held_back), so_far.failed];
+        for (result, count) in RESULTS.into_iter().zip(counts) {
+            self.0.events.get_or_create(&[("result", result)]).inner().store(count, Ordering::Relaxed);
+        }
     }
 
     /// These pods fail now: the cause and the host of each. They replace those told of before.
@@ -264,13 +224,13 @@ impl Inner {
         of.register("pullagent_kube_connected", "Whether the API server answers", self.connected.clone());
         of.register_collector(Box::new(Arc::clone(&self.bounded)));
         of.register_collector(Box::new(process::Process::new()));
-        for result in EventResult::ALL {
-            drop(self.events.get_or_create(&[("result", result.word())]));
+        for result in RESULTS {
+            drop(self.events.get_or_create(&[("result", result)]));
         }
         for verdict in [Verdict::Pullable, Verdict::Degraded, Verdict::Failing, Verdict::Inconclusive] {
             drop(self.examinations.get_or_create(&[("verdict", verdict.word())]));
         }
-        for why in Skipped::ALL {
+        for why in Skip::ALL {
             drop(self.skipped.get_or_create(&[("reason", why.word())]));
         }
         self

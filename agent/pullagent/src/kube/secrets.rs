@@ -64,14 +64,18 @@ const MOST_OF_A_POD: usize = 64;
 
 /// A pod's pull secrets as credentials, in its order.
 pub(crate) async fn pull_secrets(cluster: &Cluster, pod: &Pod) -> Vec<GivenCredential> {
-    let read = pod.pull_secrets.iter().enumerate().map(async |(place, name)| {
-        if place < MOST_OF_A_POD {
-            return read_secret(cluster, &pod.namespace, name).await;
-        }
-        let why = format!("no more than {MOST_OF_A_POD} of a pod's secrets are read");
-        PullSecret { namespace: pod.namespace.clone(), name: name.clone(), found: SecretFound::NotRead { why } }
-    });
-    stream::iter(read).buffered(AT_ONCE).map(GivenCredential::Secret).collect().await
+    let names = pod.pull_secrets.iter().enumerate();
+    let reads: Vec<_> = names.map(|(place, name)| secret_of_pod(cluster, &pod.namespace, place, name)).collect();
+    stream::iter(reads).buffered(AT_ONCE).map(GivenCredential::Secret).collect().await
+}
+
+/// The secret that a pod names at this place of its list.
+async fn secret_of_pod(cluster: &Cluster, namespace: &str, place: usize, name: &str) -> PullSecret {
+    if place < MOST_OF_A_POD {
+        return read_secret(cluster, namespace, name).await;
+    }
+    let why = format!("no more than {MOST_OF_A_POD} of a pod's secrets are read");
+    PullSecret { namespace: namespace.to_owned(), name: name.to_owned(), found: SecretFound::NotRead { why } }
 }
 
 fn found(secret: core::Secret) -> SecretFound {

@@ -68,8 +68,8 @@ fn busy() -> Metrics {
     metrics.pull_failed(Code::TagNotFound);
     metrics.pods_failing([(Code::TagNotFound, "r.io"), (Code::TagNotFound, "r.io")], limited.started_at);
     metrics.linted([Code::MirrorUnavailable]);
-    metrics.skipped(Skipped::Repeated);
-    metrics.event(EventResult::Sent);
+    metrics.skipped([(Skip::HostPaused, 1)]);
+    metrics.events(EventResults { sent: 3, held_back: 1, failed: 0 }, 1);
     metrics.reloaded(true);
     metrics.connected(false);
     metrics
@@ -130,8 +130,8 @@ fn the_values_are_those_that_were_told() {
     has(&text, r#"pullagent_rate_limit_remaining{host="registry.corp.io"} 7.0"#);
     has(&text, r#"pullagent_examinations_total{verdict="failing"} 1"#);
     has(&text, r#"pullagent_examinations_total{verdict="inconclusive"} 0"#);
-    has(&text, r#"pullagent_examinations_skipped_total{reason="repeated"} 1"#);
-    has(&text, r#"pullagent_events_total{result="held_back"} 0"#);
+    has(&text, r#"pullagent_examinations_skipped_total{reason="host_paused"} 1"#);
+    has(&text, r#"pullagent_events_total{result="held_back"} 2"#);
     has(&text, r#"pullagent_examination_duration_seconds_bucket{le="+Inf"} 2"#);
     has(&text, "pullagent_config_last_reload_successful 1");
     has(&text, "pullagent_kube_connected 0");

@@ -1,0 +1,298 @@
+//! The daemon's loop: what happened goes into the schedule, what it commands is carried out, and the news go to the API
+//! server. One task owns all of it; everything that takes time runs beside it and reports back.
+
+mod examine;
+mod pods;
+mod secrets;
+
+use std::collections::BTreeMap;
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use jiff::{SignedDuration, Timestamp};
+use pullagent_diagnosis::diagnosis::Diagnosis;
+use pullagent_diagnosis::message::classify;
+use pullagent_diagnosis::pod::{Pod, PodEvent};
+use tokio::task::{Id, JoinSet};
+use tokio::time::{Instant, sleep_until};
+use tracing::{debug, info, warn};
+
+use crate::episodes::{Episodes, EventLimits, Publication};
+use crate::http::Served;
+use crate::kube::{About, Cluster, EventToWrite, PodChange, Publisher, Watch};
+use crate::memory::PodName;
+use crate::schedule::{Answer, Command, Input, JobId, Limits, Schedule, Subject};
+use crate::service::{Signals, Supervisor, Wish};
+use crate::settings::Settings;
+use pods::Pods;
+use secrets::Secrets;
+
+/// The longest time without a look at what is due.
+const LONGEST: Duration = Duration::from_mins(1);
+
+/// What the loop hears from.
+#[derive(Default)]
+pub(crate) struct Sources {
+    /// The node's pods.
+    pub(crate) pods: Option<Watch<PodChange>>,
+    /// What their kubelet tells in events only.
+    pub(crate) events: Vec<Watch<(String, PodEvent)>>,
+}
+
+/// What the loop is made of.
+pub(crate) struct Daemon {
+    settings: Arc<Settings>,
+    cluster: Option<Arc<Cluster>>,
+    publisher: Option<Publisher>,
+    served: Served,
+    pods: Pods,
+    schedule: Schedule,
+    episodes: Episodes,
+    secrets: Secrets,
+    running: JoinSet<Option<Diagnosis>>,
+    jobs: BTreeMap<JobId, (tokio::task::AbortHandle, Id)>,
+}
+
+/// How the loop ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It was asked to.
+    Stopped,
+    /// A person interrupted it.
+    Interrupted,
+}
+
+impl Daemon {
+    /// A daemon that has seen nothing yet.
+    pub(crate) fn new(settings: Arc<Settings>, cluster: Option<Arc<Cluster>>, served: Served) -> Self {
+        let settle = SignedDuration::try_from(settings.watch.settle).unwrap_or(SignedDuration::from_secs(20));
+        let limits = EventLimits { per_minute: settings.events.per_minute, burst: settings.events.burst };
+        let publisher = cluster
+            .clone()
+            .filter(|_| settings.events.pods)
+            .map(|cluster| Publisher::start(cluster, settings.node.name.clone()));
+        Self {
+            schedule: Schedule::new(Limits { settle, ..Limits::default() }),
+            episodes: Episodes::new(&settings.node.name, limits),
+            secrets: Secrets::default(),
+            pods: Pods::default(),
+            running: JoinSet::new(),
+            jobs: BTreeMap::new(),
+            settings,
+            cluster,
+            publisher,
+            served,
+        }
+    }
+
+    /// Goes round until it is asked to stop.
+    pub(crate) async fn run(
+        mut self,
+        mut sources: Sources,
+        mut signals: Signals,
+        mut supervisor: Supervisor,
+        mut reload: impl FnMut() -> Option<Arc<Settings>>,
+    ) -> Ended {
+        supervisor.ready(&self.status());
+        let ended = loop {
+            let wake = self.wake_at();
+            tokio::select! {
+                change = next_change(&mut sources.pods) => self.changed(change),
+                (uid, event) = next_event(&mut sources.events) => self.said(&uid, event),
+                Some(ended) = self.running.join_next_with_id(), if !self.running.is_empty() => self.ended(ended),
+                () = sleep_until(wake) => self.take(Input::Tick),
+                changed = self.secrets.next() => {
+                    for (namespace, name) in changed {
+                        debug!(namespace, name, "a pull secret has changed");
+                        self.take(Input::Secret { namespace: &namespace, name: &name });
+                    }
+                }
+                wish = signals.next() => match wish {
+                    Wish::Stop => break Ended::Stopped,
+                    Wish::Interrupt => break Ended::Interrupted,
+                    Wish::Reload => {
+                        supervisor.reloading();
+                        let settings = reload();
+                        self.served.metrics.reloaded(settings.is_some());
+                        if let Some(settings) = settings {
+                            self.settings = settings;
+                        }
+                        supervisor.ready(&self.status());
+                    }
+                },
+                () = supervisor.sign_of_life_due() => {
+                    supervisor.alive();
+                    supervisor.status(&self.status());
+                    continue;
+                }
+            }
+            self.publish();
+        };
+        supervisor.stopping();
+        self.running.shutdown().await;
+        info!("stopped");
+        ended
+    }
+
+    fn status(&self) -> String {
+        let trouble = self.publisher.as_ref().and_then(Publisher::trouble);
+        let trouble = trouble.map(|why| format!("; events are not written: {why}")).unwrap_or_default();
+        let (pods, failing, running) = (self.pods.len(), self.pods.failing(), self.running.len());
+        format!("{pods} pods, {failing} failing, {running} examinations{trouble}")
+    }
+
+    /// When something is due at the latest.
+    fn wake_at(&self) -> Instant {
+        let due = self.schedule.wake_at().into_iter().chain(self.episodes.wake_at()).min();
+        let left =
+            due.map_or(LONGEST, |due| Duration::try_from(Timestamp::now().duration_until(due)).unwrap_or_default());
+        Instant::now() + left.clamp(Duration::from_millis(10), LONGEST)
+    }
+
+    fn changed(&mut self, change: PodChange) {
+        let gone = self.pods.apply(change);
+        for pod in &gone.pods {
+            self.served.memory.forget_pod(&PodName { namespace: pod.namespace.clone(), name: pod.name.clone() });
+            self.episodes.gone(&pod.uid);
+            self.take(Input::PodGone(&pod.uid));
+        }
+        for uid in &gone.changed {
+            let Some(pod) = self.pods.get(uid).cloned() else { continue };
+            self.episodes.pod(&pod);
+            self.take(Input::Pod(&pod));
+            self.look_at_sandbox(&pod);
+        }
+        self.secrets.watch(self.cluster.as_ref(), self.pods.failing_secrets());
+    }
+
+    /// The kubelet has told something of a pod in an event.
+    fn said(&mut self, uid: &str, event: PodEvent) {
+        if self.pods.said(uid, event)
+            && let Some(pod) = self.pods.get(uid).cloned()
+        {
+            self.look_at_sandbox(&pod);
+        }
+    }
+
+    fn look_at_sandbox(&mut self, pod: &Pod) {
+        if let Some(sandbox) = self.pods.sandbox_failure(&pod.uid, Timestamp::now()) {
+            self.take(Input::Sandbox { pod, image: &sandbox.image, message: &sandbox.words.message });
+        }
+    }
+
+    /// Hands `input` to the schedule and carries out what it commands.
+    fn take(&mut self, input: Input<'_>) {
+        for command in self.schedule.handle(input, Timestamp::now()) {
+            match command {
+                Command::Examine(job) => {
+                    let Some(pod) = self.pods.get(&job.subject.uid).cloned() else {
+                        // It went in the same moment; the schedule hears of it next.
+                        self.running.spawn(async { None });
+                        continue;
+                    };
+                    let words = self.pods.words(&job.subject, Timestamp::now());
+                    let id = job.id;
+                    debug!(namespace = pod.namespace, pod = pod.name, image = job.question.image, "examining");
+                    let examination = examine::examine(self.settings.clone(), self.cluster.clone(), pod, job, words);
+                    let handle = self.running.spawn(examination);
+                    let task = handle.id();
+                    self.jobs.insert(id, (handle, task));
+                }
+                Command::Cancel(id) => {
+                    if let Some((handle, _)) = self.jobs.get(&id) {
+                        handle.abort();
+                    }
+                }
+                Command::Answer { subjects, question, answer } => self.answer(&subjects, &question.image, &answer),
+                Command::Classify { subjects, question, message } => {
+                    let told = classify(&message).into_iter().find(|told| told.cause.is_some());
+                    if let Some(told) = told {
+                        self.answer(&subjects, &question.image, &Answer::from(&told));
+                    }
+                }
+            }
+        }
+        self.served.metrics.skipped(self.schedule.skipped());
+    }
+
+    fn answer(&mut self, subjects: &[Arc<Subject>], image: &str, answer: &Answer) {
+        let now = Timestamp::now();
+        for subject in subjects {
+            let retry_by = self.pods.words(subject, now).and_then(|words| words.retry_by);
+            self.episodes.answered(subject, image, answer, retry_by);
+            if let Some(cause) = self.pods.told(subject, answer) {
+                self.served.metrics.pull_failed(cause);
+            }
+        }
+    }
+
+    /// An examination is over, or was stopped.
+    fn ended(&mut self, ended: Result<(Id, Option<Diagnosis>), tokio::task::JoinError>) {
+        let (task, diagnosis) = match ended {
+            Ok((task, diagnosis)) => (task, diagnosis),
+            Err(error) => {
+                if !error.is_cancelled() {
+                    warn!("an examination broke off");
+                }
+                (error.id(), None)
+            }
+        };
+        let Some(id) = self.jobs.iter().find(|(_, (_, of))| *of == task).map(|(id, _)| *id) else { return };
+        self.jobs.remove(&id);
+        if let Some(diagnosis) = &diagnosis {
+            let pod = diagnosis.pod.as_ref();
+            let name = pod.map(|pod| PodName { namespace: pod.namespace.clone(), name: pod.name.clone() });
+            self.served.metrics.examined(diagnosis);
+            self.served.memory.set_node(diagnosis.node.clone());
+            self.served.memory.remember(name.as_ref(), diagnosis);
+        }
+        self.take(Input::Finished(id, diagnosis.as_ref()));
+    }
+
+    /// Hands on what is to be told.
+    fn publish(&mut self) {
+        let now = Timestamp::now();
+        let news = self.episodes.publish(now);
+        if let Some(publisher) = &self.publisher {
+            for one in news {
+                publisher.publish(to_write(one));
+            }
+            let (waited, dropped) = self.episodes.held_back();
+            self.served.metrics.events(publisher.results(), waited.saturating_add(dropped));
+        }
+        self.served.metrics.pods_failing(self.pods.causes(), now);
+    }
+}
+
+/// The next change of a pod; never where none is watched.
+async fn next_change(pods: &mut Option<Watch<PodChange>>) -> PodChange {
+    match pods {
+        Some(watch) => match watch.next().await {
+            Some(change) => change,
+            None => pending().await,
+        },
+        None => pending().await,
+    }
+}
+
+/// The next event of a kubelet; never where none is watched.
+async fn next_event(events: &mut [Watch<(String, PodEvent)>]) -> (String, PodEvent) {
+    let mut next: FuturesUnordered<_> = events.iter_mut().map(Watch::next).collect();
+    loop {
+        match next.next().await {
+            Some(Some(event)) => return event,
+            Some(None) => {}
+            None => return pending().await,
+        }
+    }
+}
+
+fn to_write(news: Publication) -> EventToWrite {
+    let subject = &news.subject;
+    let about =
+        About::Pod { namespace: subject.namespace.clone(), name: subject.pod.clone(), uid: subject.uid.clone() };
+    EventToWrite { about, name: news.name, event: news.event }
+}

@@ -1,0 +1,71 @@
+//! One job of the schedule: a pod's image, examined from this node as it is now.
+
+use std::sync::Arc;
+
+use pullagent_diagnosis::case::{Case, GivenCredential, PodCase, Withheld};
+use pullagent_diagnosis::diagnosis::Diagnosis;
+use pullagent_diagnosis::pod::{KubeletWords, Pod, PullPolicy};
+use pullagent_diagnosis::pull_secret::{PullSecret, SecretFound};
+use pullagent_diagnosis::reproduction::Policy;
+use pullagent_probes::Limits;
+use tracing::warn;
+
+use crate::examination::Examination;
+use crate::kube::{Cluster, pull_secrets};
+use crate::schedule::Job;
+use crate::settings::{Settings, WatchPull};
+use crate::standpoint::{self, Wanted};
+
+/// Examines; `None` where the node itself could not be looked at.
+pub(super) async fn examine(
+    settings: Arc<Settings>,
+    cluster: Option<Arc<Cluster>>,
+    pod: Pod,
+    job: Job,
+    words: Option<KubeletWords>,
+) -> Option<Diagnosis> {
+    let is_sandbox = job.subject.is_sandbox();
+    let credentials = match &cluster {
+        // The runtime pulls it by itself: no login of the pod or the kubelet is offered for it.
+        _ if is_sandbox => Vec::new(),
+        Some(cluster) => pull_secrets(cluster, &pod).await,
+        None => unread(&pod),
+    };
+    let policy = pod.containers.iter().find(|container| container.name == job.subject.container);
+    let of = PodCase {
+        namespace: pod.namespace.clone(),
+        name: pod.name.clone(),
+        uid: pod.uid.clone(),
+        container: if is_sandbox { "(sandbox)".to_owned() } else { job.subject.container.clone() },
+        policy: policy.map_or(PullPolicy::default(), |container| container.policy),
+        said: words,
+    };
+    let withheld = job.withheld.iter().map(|login| Withheld { source: login.source.clone(), key: login.key.clone() });
+    let case = Case {
+        image: job.question.image.clone(),
+        credentials,
+        anonymous: is_sandbox,
+        withheld: withheld.collect(),
+        pod: Some(of),
+        ..Case::default()
+    };
+    let here = match standpoint::look(&settings, Wanted::Cases(vec![case.clone()])).await {
+        Ok(here) => here,
+        Err(error) => {
+            warn!(error = format!("{error:#}"), "cannot look at the node");
+            return None;
+        }
+    };
+    let policy = if settings.watch.pull == WatchPull::Auto { Policy::Stranger } else { Policy::Never };
+    let examination = Examination { here: &here, limits: &Limits::default(), policy, release: None };
+    Some(examination.answer(case, |_, _| {}).await)
+}
+
+/// The pod's secrets where nobody can be asked for them.
+fn unread(pod: &Pod) -> Vec<GivenCredential> {
+    let secret = |name: &String| {
+        let found = SecretFound::NotRead { why: "the API server is not asked".to_owned() };
+        GivenCredential::Secret(PullSecret { namespace: pod.namespace.clone(), name: name.clone(), found })
+    };
+    pod.pull_secrets.iter().map(secret).collect()
+}

@@ -1,0 +1,155 @@
+//! The node's pods as they are now, with what their kubelet said of them lately. Decides nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use pullagent_diagnosis::cause::Code;
+use pullagent_diagnosis::diagnosis::Verdict;
+use pullagent_diagnosis::pod::{KubeletWords, Pod, PodEvent, PullState, SandboxFailure, pull_states, sandbox_failure};
+
+use crate::kube::PodChange;
+use crate::schedule::{Answer, Subject};
+
+/// Events of one pod that are kept: the newest of each place and reason.
+const MOST_EVENTS: usize = 32;
+/// Pods that are kept; a node has 110, or a few hundred.
+const MOST_PODS: usize = 2048;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Pods {
+    pods: BTreeMap<String, Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    pod: Pod,
+    events: Vec<PodEvent>,
+    /// What was told of each container that fails, by its name: the cause and its host.
+    told: BTreeMap<String, (Code, String)>,
+}
+
+/// What a change came to.
+#[derive(Debug, Default)]
+pub(super) struct Changed {
+    /// Pods that are gone.
+    pub(super) pods: Vec<Pod>,
+    /// The uids of pods that are new or otherwise now.
+    pub(super) changed: Vec<String>,
+}
+
+impl Pods {
+    /// Takes note of a change.
+    pub(super) fn apply(&mut self, change: PodChange) -> Changed {
+        match change {
+            PodChange::Restarted(pods) => {
+                let there: BTreeSet<&str> = pods.iter().map(|pod| pod.uid.as_str()).collect();
+                let gone: Vec<String> = self.pods.keys().filter(|uid| !there.contains(uid.as_str())).cloned().collect();
+                let pods_gone = gone.iter().filter_map(|uid| self.pods.remove(uid)).map(|known| known.pod).collect();
+                let changed = pods.into_iter().filter_map(|pod| self.note(pod)).collect();
+                Changed { pods: pods_gone, changed }
+            }
+            PodChange::Applied(pod) => Changed { pods: Vec::new(), changed: self.note(pod).into_iter().collect() },
+            PodChange::Deleted { uid, .. } => Changed {
+                pods: self.pods.remove(&uid).map(|known| known.pod).into_iter().collect(),
+                changed: Vec::new(),
+            },
+        }
+    }
+
+    /// Takes note of what the kubelet tells of a pod in an event; whether that is news of a pod that is here.
+    pub(super) fn said(&mut self, uid: &str, event: PodEvent) -> bool {
+        let Some(known) = self.pods.get_mut(uid) else { return false };
+        let is_same = |one: &PodEvent| {
+            (&one.reason, &one.field_path, &one.message) == (&event.reason, &event.field_path, &event.message)
+        };
+        if known.events.contains(&event) {
+            return false;
+        }
+        known.events.retain(|one| !is_same(one));
+        known.events.push(event);
+        if known.events.len() > MOST_EVENTS {
+            known.events.remove(0);
+        }
+        true
+    }
+
+    /// A pod is there; nothing where it is as it was, or there is no room.
+    fn note(&mut self, pod: Pod) -> Option<String> {
+        let uid = pod.uid.clone();
+        if self.pods.len() >= MOST_PODS && !self.pods.contains_key(&uid) {
+            return None;
+        }
+        let known = self.pods.entry(uid.clone()).or_default();
+        if known.pod == pod {
+            return None;
+        }
+        known.pod = pod;
+        let fails = |name: &String| {
+            let container = known.pod.containers.iter().find(|container| container.name == *name);
+            name.is_empty() || container.is_some_and(Subject::fails)
+        };
+        known.told.retain(|name, _| fails(name));
+        Some(uid)
+    }
+
+    pub(super) fn get(&self, uid: &str) -> Option<&Pod> {
+        self.pods.get(uid).map(|known| &known.pod)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.pods.len()
+    }
+
+    /// Pods of which something was told that still holds.
+    pub(super) fn failing(&self) -> usize {
+        self.pods.values().filter(|known| !known.told.is_empty()).count()
+    }
+
+    /// The cause and host of each pod that fails.
+    pub(super) fn causes(&self) -> impl Iterator<Item = (Code, &str)> {
+        self.pods.values().filter_map(|known| known.told.values().next()).map(|(code, host)| (*code, host.as_str()))
+    }
+
+    /// Whether the runtime gets no sandbox image for a pod.
+    pub(super) fn sandbox_failure(&self, uid: &str, now: Timestamp) -> Option<SandboxFailure> {
+        let known = self.pods.get(uid)?;
+        sandbox_failure(&known.pod, &known.events, now)
+    }
+
+    /// What the kubelet says of a subject.
+    pub(super) fn words(&self, subject: &Subject, now: Timestamp) -> Option<KubeletWords> {
+        let known = self.pods.get(&subject.uid)?;
+        if subject.is_sandbox() {
+            return sandbox_failure(&known.pod, &known.events, now).map(|failure| failure.words);
+        }
+        let states = pull_states(&known.pod, &known.events, now);
+        let place =
+            known.pod.containers.iter().position(|container| Subject::container(&known.pod, container) == *subject)?;
+        match states.into_iter().nth(place)? {
+            PullState::Failing(words) => Some(words),
+            _ => None,
+        }
+    }
+
+    /// Something was told of a subject; the cause, where it is another than before.
+    pub(super) fn told(&mut self, subject: &Subject, answer: &Answer) -> Option<Code> {
+        let known = self.pods.get_mut(&subject.uid)?;
+        let failure = answer.cause.as_ref().filter(|_| answer.verdict == Verdict::Failing);
+        let Some(cause) = failure else {
+            known.told.remove(&subject.container);
+            return None;
+        };
+        let host = cause.host.clone().unwrap_or_default();
+        let before = known.told.insert(subject.container.clone(), (cause.code, host));
+        (before.map(|(code, _)| code) != Some(cause.code)).then_some(cause.code)
+    }
+
+    /// The pull secrets of pods that fail, as namespace and name.
+    pub(super) fn failing_secrets(&self) -> BTreeSet<(String, String)> {
+        let failing = self.pods.values().filter(|known| known.pod.containers.iter().any(Subject::fails));
+        let names = failing
+            .flat_map(|known| known.pod.pull_secrets.iter().map(|name| (known.pod.namespace.clone(), name.clone())));
+        names.collect()
+    }
+}
