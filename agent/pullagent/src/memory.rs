@@ -19,7 +19,6 @@ const MAX_BYTES: usize = 2 << 20;
 /// The JSON of one, in bytes: no single image may push out all the others.
 const MAX_REPORT_BYTES: usize = 256 << 10;
 /// As many checks are remembered; of more, the first ones.
-#[cfg_attr(not(test), expect(dead_code, reason = "scheduled checks tell it"))]
 const MAX_CHECKS: usize = 64;
 
 /// A handle on the memory; clones share it.
