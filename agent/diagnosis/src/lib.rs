@@ -6,6 +6,7 @@ pub mod authority;
 pub mod case;
 pub mod cause;
 pub mod config;
+pub mod denied_addresses;
 pub mod diagnose;
 pub mod diagnosis;
 pub mod drift;

@@ -148,6 +148,16 @@ impl Endpoint {
         split_authority(&self.authority).0
     }
 
+    /// Whether the image's name leads here, and not the node's configuration.
+    ///
+    /// A registry that a configuration puts on another host (`server` of a hosts.toml, `location` of a registries.conf)
+    /// is as much the node's own as a mirror is.
+    pub fn is_named_by(&self, reference: &Reference) -> bool {
+        let is_its_host = self.host().eq_ignore_ascii_case(split_authority(&reference.registry).0);
+        let is_hub = || reference.is_docker_hub() && self.host().ends_with("docker.io");
+        self.role == Role::Registry && (is_its_host || is_hub())
+    }
+
     /// The port that is dialled under `scheme`.
     pub fn port(&self, scheme: Scheme) -> u16 {
         split_authority(&self.authority).1.and_then(|p| p.parse().ok()).unwrap_or_else(|| scheme.default_port())
@@ -156,6 +166,13 @@ impl Endpoint {
     /// The repository that is asked for here.
     pub fn repository<'a>(&'a self, reference: &'a Reference) -> &'a str {
         self.repository.as_deref().unwrap_or(&reference.repository)
+    }
+}
+
+impl Reference {
+    /// Whether the registry that the image names is this machine, by the word or by an address of loopback.
+    pub fn says_localhost(&self) -> bool {
+        is_localhost(split_authority(&self.registry).0)
     }
 }
 
