@@ -11,7 +11,7 @@ use crate::layer::dns::DnsEvidence;
 use crate::layer::proxy::{OtherWay, ProxyEvidence};
 use crate::layer::registry::{Answer, HttpEvidence};
 use crate::layer::tls::TlsEvidence;
-use crate::layer::transport::ConnectEvidence;
+use crate::layer::transport::{ConnectEvidence, ConnectOutcome};
 use crate::manifest::Manifest;
 use crate::on_node::OnNode;
 use crate::platform::Platform;
@@ -171,6 +171,14 @@ impl Hop {
         let scheme = self.url.split("://").next().unwrap_or("https");
         let path = if matches!(self.role, Role::Registry | Role::Mirror) { "/v2/" } else { "/" };
         format!("{scheme}://{}{path}", self.host)
+    }
+
+    /// Why nothing was asked here, where a tenant of the cluster named the host and its address is not contacted for one.
+    pub fn not_contacted(&self) -> Option<&str> {
+        match &self.connect.as_ref()?.outcome {
+            ConnectOutcome::NotContacted { why } => Some(why),
+            _ => None,
+        }
     }
 
     /// Whether a proxy stands between the node and the host.

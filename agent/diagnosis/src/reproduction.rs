@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::cause::Code;
 use crate::diagnosis::{Diagnosis, Verdict};
-use crate::evidence::{EndpointEvidence, Evidence, Identity, Question, Role};
+use crate::evidence::{EndpointEvidence, Evidence, Hop, Identity, Question, Role};
 use crate::layer::transport::ConnectOutcome;
 use crate::plan::{Plan, Target};
 use crate::runtime::{CONNECTS_FOR, RuntimeAnswer, gives_up_after, requests_of_a_429};
@@ -69,6 +69,10 @@ fn reason_to_leave(
         }
         Some(Code::SecretMalformed) => return Some("the kubelet does not pull with a malformed secret".to_owned()),
         _ => {}
+    }
+    if let Some(why) = evidence.endpoints.iter().flat_map(|endpoint| &endpoint.hops).find_map(Hop::not_contacted) {
+        // A pull for us would send the runtime where we do not go.
+        return Some(why.to_owned());
     }
     match policy {
         Policy::Never => return Some("`--pull never`".to_owned()),

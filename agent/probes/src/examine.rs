@@ -4,6 +4,7 @@
 //! digest that another one names. Nothing is decided here but what to ask next.
 
 mod ask;
+mod bounds;
 mod host;
 mod image;
 mod login;
@@ -19,9 +20,11 @@ mod way;
 mod witness;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use futures_util::future::{join, join_all};
 use jiff::Timestamp;
+use pullagent_diagnosis::denied_addresses::DeniedAddresses;
 use pullagent_diagnosis::evidence::{ClockSample, EndpointEvidence, Evidence};
 use pullagent_diagnosis::plan::Plan;
 use pullagent_diagnosis::runtime::{Runtime, Store};
@@ -45,12 +48,15 @@ pub struct Standpoint<'a> {
     pub socket: Option<&'a Path>,
     /// This node's time: certificates are judged by it.
     pub clock: Clock<'a>,
+    /// What is not contacted for an image that somebody else names; `None` where a person asks, who may go anywhere. Name
+    /// servers, proxies and mirrors of the node are contacted in any case.
+    pub denied: Option<&'a Arc<DeniedAddresses>>,
 }
 
 impl Default for Standpoint<'_> {
-    /// On the node itself, without a runtime.
+    /// On the node itself, without a runtime, for a person.
     fn default() -> Self {
-        Self { host_root: Path::new("/"), socket: None, clock: &Timestamp::now }
+        Self { host_root: Path::new("/"), socket: None, clock: &Timestamp::now, denied: None }
     }
 }
 
@@ -76,6 +82,7 @@ pub async fn examine_from(plan: &Plan, limits: &Limits, here: &Standpoint<'_>) -
                 limits,
                 clock,
                 deadline,
+                denied: here.denied,
             });
             let sites: Vec<Site<'_>> = terms.map(Site::new).collect();
             tokio::join!(examine_endpoints(sites), look_into_the_store(plan, here, deadline))

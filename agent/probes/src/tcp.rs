@@ -47,6 +47,14 @@ impl Connection {
         Some(SocketAddr::new(self.evidence.used?, self.evidence.port))
     }
 
+    /// Why it is not contacted, if none of its addresses connected and at least one was not dialled for this.
+    pub fn not_contacted(&self) -> Option<&str> {
+        match &self.evidence.outcome {
+            ConnectOutcome::NotContacted { why } => Some(why),
+            _ => None,
+        }
+    }
+
     /// Waits for the other addresses, at most until then; what is missing then was not waited for.
     pub async fn finish(mut self, until: Instant) -> ConnectEvidence {
         while self.dials.next_outcome(until).await {}
@@ -65,9 +73,18 @@ impl Connection {
 ///
 /// Connections that are not used are closed at once. At most 12 addresses of a family are dialled.
 ///
+/// `denied` says why an address is not contacted. It is asked for each address that would be dialled, and no name is
+/// resolved in between; if such an address is among them and none connects, that is the outcome, for the runtime might
+/// have come through there.
+///
 /// Source: Go net/dial.go `dialParallel`, `dialSerial`.
-pub async fn connect(addresses: &[IpAddr], port: u16, limits: &Limits) -> Connection {
-    let mut dials = Dials::new(addresses, limits);
+pub async fn connect(
+    addresses: &[IpAddr],
+    port: u16,
+    limits: &Limits,
+    denied: impl Fn(IpAddr) -> Option<String>,
+) -> Connection {
+    let mut dials = Dials::new(addresses, limits, denied);
     // What is sent when nobody receives any more is closed by its sender.
     let (sender, mut receiver) = channel(dials.addresses.len().max(1));
     dials.begin(port, &sender);
@@ -109,17 +126,19 @@ struct Connected {
 struct Dials {
     start: Instant,
     deadline: Instant,
-    /// In dialling order, the first family first. `NotWaitedFor` until there is an outcome.
+    /// In dialling order, the first family first. `NotWaitedFor` until there is an outcome, which for an address that is
+    /// not contacted there is from the beginning.
     addresses: Vec<AddressEvidence>,
     outstanding: Outstanding<(usize, ConnectOutcome, u32)>,
 }
 
 impl Dials {
-    fn new(addresses: &[IpAddr], limits: &Limits) -> Self {
+    fn new(addresses: &[IpAddr], limits: &Limits, denied: impl Fn(IpAddr) -> Option<String>) -> Self {
         let is_fallback = |ip: &&IpAddr| addresses.first().is_some_and(|first| first.is_ipv4() != ip.is_ipv4());
         let primaries = addresses.iter().filter(|ip| !is_fallback(ip)).take(MAX_PER_FAMILY);
         let fallbacks = addresses.iter().filter(is_fallback).take(MAX_PER_FAMILY);
-        let address = |ip: &IpAddr| AddressEvidence { ip: *ip, outcome: ConnectOutcome::NotWaitedFor, ms: 0 };
+        let outcome = |ip| denied(ip).map_or(ConnectOutcome::NotWaitedFor, |why| ConnectOutcome::NotContacted { why });
+        let address = |ip: &IpAddr| AddressEvidence { ip: *ip, outcome: outcome(*ip), ms: 0 };
         let addresses = primaries.chain(fallbacks).map(address).collect();
         let start = Instant::now();
         Self { start, deadline: start + limits.connect, addresses, outstanding: Outstanding::new() }
@@ -127,7 +146,8 @@ impl Dials {
 
     fn begin(&mut self, port: u16, connected: &Sender<Connected>) {
         let (start, deadline) = (self.start, self.deadline);
-        for (index, address) in self.addresses.iter().enumerate() {
+        let is_denied = |address: &AddressEvidence| matches!(address.outcome, ConnectOutcome::NotContacted { .. });
+        for (index, address) in self.addresses.iter().enumerate().filter(|(_, address)| !is_denied(address)) {
             let (to, connected) = (SocketAddr::new(address.ip, port), connected.clone());
             self.outstanding.begin(async move {
                 let outcome = match timeout_at(deadline, dial(to)).await {
@@ -170,7 +190,9 @@ impl Dials {
 
     /// To be asked when no address connected, at the deadline at the latest.
     fn first_failure(&self) -> ConnectOutcome {
-        match self.addresses.first().map(|address| &address.outcome) {
+        let is_denied = |outcome: &&ConnectOutcome| matches!(outcome, ConnectOutcome::NotContacted { .. });
+        let mut outcomes = self.addresses.iter().map(|address| &address.outcome);
+        match outcomes.clone().find(is_denied).or_else(|| outcomes.next()) {
             None => ConnectOutcome::Failed { why: "no address to connect to".to_owned() },
             Some(ConnectOutcome::NotWaitedFor) => ConnectOutcome::Timeout,
             Some(outcome) => outcome.clone(),
@@ -258,7 +280,7 @@ mod tests {
         let second = listen("127.0.0.2", 0).await;
         let _third = listen("127.0.0.3", port(&second)).await;
         let addresses = ["127.0.0.1", "127.0.0.2", "127.0.0.3"].map(ip);
-        let mut connection = connect(&addresses, port(&second), &LIMITS).await;
+        let mut connection = connect(&addresses, port(&second), &LIMITS, |_| None).await;
         let stream = connection.stream.take().unwrap();
         assert_eq!(stream.peer_addr().unwrap().ip(), ip("127.0.0.2"));
         assert!(stream.nodelay().unwrap());
@@ -277,7 +299,7 @@ mod tests {
     async fn a_connection_that_is_not_used_is_closed() {
         let first = listen("127.0.0.1", 0).await;
         let second = listen("127.0.0.2", port(&first)).await;
-        let connection = connect(&["127.0.0.1", "127.0.0.2"].map(ip), port(&first), &LIMITS).await;
+        let connection = connect(&["127.0.0.1", "127.0.0.2"].map(ip), port(&first), &LIMITS, |_| None).await;
         assert!(connection.stream.is_some());
         let (mut unused, _) = second.accept().await.unwrap();
         assert_eq!(unused.read(&mut [0]).await.unwrap(), 0);
@@ -286,7 +308,7 @@ mod tests {
     #[tokio::test]
     async fn the_other_family_is_used_when_the_first_fails() {
         let listener = listen("127.0.0.1", 0).await;
-        let connection = connect(&[ip("::1"), ip("127.0.0.1")], port(&listener), &LIMITS).await;
+        let connection = connect(&[ip("::1"), ip("127.0.0.1")], port(&listener), &LIMITS, |_| None).await;
         let evidence = connection.finish(later()).await;
         assert_eq!(evidence.used, Some(ip("127.0.0.1")));
         assert_ne!(evidence.addresses[0].outcome, ConnectOutcome::Ok);
@@ -296,7 +318,7 @@ mod tests {
     async fn the_first_family_is_preferred_whatever_the_order_of_the_rest() {
         let listener = listen("127.0.0.1", 0).await;
         let addresses = [ip("127.0.0.2"), ip("::1"), ip("127.0.0.1")];
-        let evidence = connect(&addresses, port(&listener), &LIMITS).await.finish(later()).await;
+        let evidence = connect(&addresses, port(&listener), &LIMITS, |_| None).await.finish(later()).await;
         assert_eq!(evidence.used, Some(ip("127.0.0.1")));
         let order: Vec<_> = evidence.addresses.iter().map(|address| address.ip).collect();
         assert_eq!(order, [addresses[0], addresses[2], addresses[1]]);
@@ -308,7 +330,7 @@ mod tests {
         closed.bind((ip("127.0.0.1"), 0).into()).unwrap();
         let port = closed.local_addr().unwrap().port();
         // The system itself refuses to connect to the broadcast address.
-        let connection = connect(&[ip("127.0.0.1"), ip("255.255.255.255")], port, &LIMITS).await;
+        let connection = connect(&[ip("127.0.0.1"), ip("255.255.255.255")], port, &LIMITS, |_| None).await;
         assert!(connection.stream.is_none());
         let evidence = connection.finish(later()).await;
         assert_eq!(
@@ -325,7 +347,7 @@ mod tests {
     async fn silence_ends_at_the_deadline() {
         let (port, _listener, _filling) = listen_silently().await;
         let limits = Limits { connect: Duration::from_millis(150), ..LIMITS };
-        let connection = connect(&[ip("127.0.0.1")], port, &limits).await;
+        let connection = connect(&[ip("127.0.0.1")], port, &limits, |_| None).await;
         assert_eq!(connection.outcome(), &ConnectOutcome::Timeout);
         let evidence = connection.finish(Instant::now()).await;
         assert_eq!(outcomes(&evidence), [(ip("127.0.0.1"), &ConnectOutcome::Timeout)]);
@@ -335,7 +357,7 @@ mod tests {
     async fn a_silent_address_does_not_hold_the_others() {
         let (port, _silent, _filling) = listen_silently().await;
         let _answering = listen("127.0.0.2", port).await;
-        let connection = connect(&["127.0.0.1", "127.0.0.2"].map(ip), port, &LIMITS).await;
+        let connection = connect(&["127.0.0.1", "127.0.0.2"].map(ip), port, &LIMITS, |_| None).await;
         assert!(connection.stream.is_some());
         let evidence = connection.finish(Instant::now()).await;
         assert_eq!(evidence.used, Some(ip("127.0.0.2")));
@@ -344,8 +366,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_address_that_is_denied_is_not_dialled() {
+        let denied_one = listen("127.0.0.1", 0).await;
+        let port = port(&denied_one);
+        let other = listen("127.0.0.2", port).await;
+        let denied = |denied: IpAddr| move |ip| (ip == denied).then(|| "it is denied".to_owned());
+        let not_contacted = ConnectOutcome::NotContacted { why: "it is denied".to_owned() };
+        let addresses = [ip("127.0.0.1"), ip("127.0.0.2")];
+        let evidence = connect(&addresses, port, &LIMITS, denied(addresses[0])).await.finish(later()).await;
+        assert_eq!(evidence.used, Some(addresses[1]));
+        assert_eq!(outcomes(&evidence), [(addresses[0], &not_contacted), (addresses[1], &ConnectOutcome::Ok)]);
+
+        // What the other one says is no failure of the host: the runtime may come through by the first.
+        drop(other);
+        let connection = connect(&addresses, port, &LIMITS, denied(addresses[0])).await;
+        assert_eq!(connection.not_contacted(), Some("it is denied"));
+        let denied_one = denied_one.into_std().unwrap();
+        let nobody = denied_one.accept().map_err(|error| error.kind());
+        assert_eq!(nobody.unwrap_err(), ErrorKind::WouldBlock);
+    }
+
+    #[tokio::test]
     async fn nothing_to_dial_is_a_failure() {
-        let connection = connect(&[], 443, &LIMITS).await;
+        let connection = connect(&[], 443, &LIMITS, |_| None).await;
         assert!(matches!(connection.outcome(), ConnectOutcome::Failed { .. }));
         assert_eq!(connection.finish(later()).await.addresses, []);
     }
@@ -353,7 +396,7 @@ mod tests {
     #[tokio::test]
     async fn a_list_without_end_is_cut() {
         let addresses: Vec<_> = (1..=200).map(|last| IpAddr::from(Ipv4Addr::new(127, 0, 1, last))).collect();
-        let evidence = connect(&addresses, 1, &LIMITS).await.finish(later()).await;
+        let evidence = connect(&addresses, 1, &LIMITS, |_| None).await.finish(later()).await;
         assert_eq!(evidence.addresses.len(), MAX_PER_FAMILY);
     }
 

@@ -4,7 +4,7 @@ use crate::evidence::{Exchange, Question};
 use crate::layer;
 
 use super::identity;
-use super::link::{Failure, Outcome, Point, Seen, failure, unreachable};
+use super::link::{Failure, Outcome, Point, Seen, failure, leads_to_no_contact, unreachable};
 
 /// The endpoint's outcome: the host, then who may ask, then the content, then every part of it.
 pub(super) fn judge(seen: Seen<'_>) -> Outcome {
@@ -26,8 +26,10 @@ pub(super) fn judge(seen: Seen<'_>) -> Outcome {
     if asked.peek().is_none() {
         return Outcome::Undecided;
     }
+    let is_unseen = asked.clone().any(|exchange| leads_to_no_contact(seen, exchange));
     match asked.find_map(|exchange| Some(Failure::at(exchange, failure(seen, exchange)?))) {
         Some(broken) => Outcome::Fails(broken),
+        None if is_unseen => Outcome::Undecided,
         None => Outcome::Serves,
     }
 }

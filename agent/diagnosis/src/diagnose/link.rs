@@ -102,6 +102,11 @@ pub(super) fn failure(seen: Seen<'_>, exchange: &Exchange) -> Option<Finding> {
     unreachable(seen, hop).or_else(|| layer::registry::finding(hop, exchange, seen.reference))
 }
 
+/// Whether a question came to a host that is not contacted: what the runtime hears there is not known.
+pub(super) fn leads_to_no_contact(seen: Seen<'_>, exchange: &Exchange) -> bool {
+    seen.evidence.hops.get(exchange.hop).is_some_and(|hop| hop.not_contacted().is_some())
+}
+
 /// Which layer below HTTP is broken: through a proxy everything up to the tunnel is the proxy's.
 pub(super) fn unreachable(seen: Seen<'_>, hop: &Hop) -> Option<Finding> {
     let way = if hop.is_proxied() {

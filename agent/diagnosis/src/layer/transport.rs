@@ -34,6 +34,12 @@ pub enum ConnectOutcome {
     },
     /// Still outstanding when another address had answered.
     NotWaitedFor,
+    /// Not dialled: a tenant of the cluster named the host, and the node's agent contacts no such address for one. Of a
+    /// host, that at least one of its addresses is such a one and no other connected.
+    NotContacted {
+        /// The address and the reason, for a person.
+        why: String,
+    },
 }
 
 /// One address of a host.

@@ -119,6 +119,7 @@ pub(super) fn connection(outcome: &ConnectOutcome) -> Seen {
         ConnectOutcome::Reset => bad("reset"),
         ConnectOutcome::Failed { .. } => bad("failed"),
         ConnectOutcome::NotWaitedFor => absent(),
+        ConnectOutcome::NotContacted { .. } => ("not contacted".to_owned(), State::Absent),
     }
 }
 

@@ -75,6 +75,7 @@ fn connect_outcome() -> impl Strategy<Value = ConnectOutcome> {
         1 => Just(ConnectOutcome::NotWaitedFor),
         1 => words().prop_map(|why| ConnectOutcome::Unreachable { why }),
         1 => words().prop_map(|why| ConnectOutcome::Failed { why }),
+        1 => words().prop_map(|why| ConnectOutcome::NotContacted { why }),
     ]
 }
 

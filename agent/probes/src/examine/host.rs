@@ -14,6 +14,7 @@ use pullagent_diagnosis::secret::Secret;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use super::bounds::Bounds;
 use super::origin::Origin;
 use super::other_way::Look;
 use super::terms::Terms;
@@ -37,6 +38,11 @@ impl Underway {
     /// The address that the host, or its proxy, was reached at.
     pub(super) fn address(&self) -> Option<SocketAddr> {
         self.connection.as_ref().and_then(Connection::address)
+    }
+
+    /// Why the host was not contacted, if its address is denied.
+    pub(super) fn not_contacted(&self) -> Option<&str> {
+        self.connection.as_ref().and_then(Connection::not_contacted)
     }
 
     fn is_connected(&self) -> bool {
@@ -98,13 +104,21 @@ impl Host {
             hop.proxy = Some(unasked(ProxyOutcome::CgiRefused));
             return (host, hop, underway);
         }
+        let direct = Bounds::of(terms, &host.origin);
+        if let Some(literal) = proxy.as_ref().and_then(|_| direct.denied_literal(host.origin.host())) {
+            // The proxy is not asked for it either.
+            let refused = tcp::connect(&[literal], host.origin.port(), terms.limits, |ip| direct.denies(ip)).await;
+            underway.connection = Some(refused);
+            return (host, hop, underway);
+        }
+        let bounds = if proxy.is_some() { Bounds::none() } else { direct };
         let way = Way::planned(terms, &host.origin, proxy);
         let Some((name, port)) = way.dials(&host.origin) else {
             hop.proxy = Some(unasked(ProxyOutcome::NoPort));
             underway.other_way = Look::begin(terms, &host.origin);
             return (host, hop, underway);
         };
-        if let Some((stream, address)) = dial(terms, &name, port, until, &mut underway).await {
+        if let Some((stream, address)) = dial(terms, &name, port, &bounds, until, &mut underway).await {
             let mut said = Said::default();
             let reached = way.speak(stream, &host.origin, terms.limits, until, &mut said).await;
             (hop.proxy, hop.tls) = (said.proxy, said.tls);
@@ -115,7 +129,7 @@ impl Host {
                 host.way = Some((address, way));
             }
         }
-        if host.way.is_none() && has_another_way(&route, &hop, &underway) {
+        if host.way.is_none() && underway.not_contacted().is_none() && has_another_way(&route, &hop, &underway) {
             underway.other_way = Look::begin(terms, &host.origin);
         }
         (host, hop, underway)
@@ -161,6 +175,7 @@ impl Host {
         if let Some(client) = idle {
             return Ok(client);
         }
+        // The very address that was judged when the host was reached; its name is not resolved again.
         let Some((address, way)) = &self.way else { return Err(Answer::NotReached) };
         let until_connected = until.min(Instant::now() + limits.connect);
         let stream = match tokio::time::timeout_at(until_connected, TcpStream::connect(*address)).await {
@@ -206,6 +221,7 @@ async fn dial(
     terms: &Terms<'_>,
     name: &str,
     port: u16,
+    bounds: &Bounds,
     until: Instant,
     underway: &mut Underway,
 ) -> Option<(TcpStream, SocketAddr)> {
@@ -216,6 +232,8 @@ async fn dial(
     if addresses.is_empty() {
         return None;
     }
-    let connection = underway.connection.insert(tcp::connect(&addresses, port, &terms.limits.until(until)).await);
+    let limits = terms.limits.until(until);
+    let connection = tcp::connect(&addresses, port, &limits, |ip| bounds.denies(ip)).await;
+    let connection = underway.connection.insert(connection);
     Some((connection.stream.take()?, connection.address()?))
 }

@@ -8,6 +8,7 @@ use pullagent_diagnosis::evidence::DIRECT;
 use pullagent_diagnosis::layer::proxy::{OtherWay, OtherWayOutcome};
 use tokio::time::{Instant, timeout_at};
 
+use super::bounds::Bounds;
 use super::origin::Origin;
 use super::terms::Terms;
 use super::way::{Said, Way};
@@ -33,10 +34,11 @@ impl Look {
         let begun = Instant::now();
         let deadline = begun + terms.limits.aside;
         let (network, limits) = (network.clone(), terms.limits.until(deadline));
+        let bounds = if route.proxy.is_some() { Bounds::none() } else { Bounds::of(terms, origin) };
         let (way, origin) = (Way::planned(terms, origin, route.proxy.clone()), origin.clone());
         let mut asked = Outstanding::new();
         asked.begin(async move {
-            let outcome = timeout_at(deadline, walk(&way, &origin, &network, &limits)).await;
+            let outcome = timeout_at(deadline, walk(&way, &origin, &network, &bounds, &limits)).await;
             (outcome.unwrap_or(OtherWayOutcome::NotWaitedFor), ms_since(begun))
         });
         Some(Self { route, begun, asked })
@@ -51,15 +53,17 @@ impl Look {
     }
 }
 
-async fn walk(way: &Way, origin: &Origin, network: &Network, limits: &Limits) -> OtherWayOutcome {
+async fn walk(way: &Way, origin: &Origin, network: &Network, bounds: &Bounds, limits: &Limits) -> OtherWayOutcome {
     let Some((name, port)) = way.dials(origin) else { return OtherWayOutcome::NotConnected };
     let resolution = dns::resolve(&name, &network.resolver, &network.hosts, limits).await;
     if resolution.addresses().is_empty() {
         return OtherWayOutcome::NotResolved;
     }
-    let Some(stream) = tcp::connect(resolution.addresses(), port, limits).await.stream else {
-        return OtherWayOutcome::NotConnected;
-    };
+    let connection = tcp::connect(resolution.addresses(), port, limits, |ip| bounds.denies(ip)).await;
+    if connection.not_contacted().is_some() {
+        return OtherWayOutcome::NotContacted;
+    }
+    let Some(stream) = connection.stream else { return OtherWayOutcome::NotConnected };
     let mut said = Said::default();
     match way.lead(stream, origin, limits, &mut said).await {
         Some(_) => OtherWayOutcome::Works,

@@ -99,6 +99,9 @@ impl<'a> Site<'a> {
             self.ledger().clocks.push(ClockSample { host: hop.via.clone(), theirs, ours: (self.terms.clock)() });
         }
         self.ask_for_the_time(&hop, &underway).await;
+        if let Some(why) = underway.not_contacted() {
+            self.not_checked(format!("what {} says", hop.name()), why);
+        }
         let mut ledger = self.ledger();
         let index = ledger.evidence.hops.len();
         ledger.evidence.hops.push(hop);
@@ -110,7 +113,7 @@ impl<'a> Site<'a> {
     }
 
     /// Where a certificate's days are over by our clock, and no other clock was met: the same machine is asked for its
-    /// own, without TLS.
+    /// own, without TLS, at the address to which there was a connection.
     async fn ask_for_the_time(&self, hop: &Hop, underway: &Underway) {
         let Some(TlsOutcome::CertificateRefused { fault, .. }) = hop.tls.as_ref().map(|tls| &tls.outcome) else {
             return;

@@ -1,5 +1,8 @@
 //! The terms of one endpoint's examination: what is asked, of whom, by which clock, until when. Values only.
 
+use std::sync::Arc;
+
+use pullagent_diagnosis::denied_addresses::DeniedAddresses;
 use pullagent_diagnosis::plan::{Endpoint, Plan};
 use pullagent_diagnosis::reference::Reference;
 use tokio::time::Instant;
@@ -22,6 +25,8 @@ pub(super) struct Terms<'a> {
     pub(super) clock: Clock<'a>,
     /// When the examination ends in any case.
     pub(super) deadline: Instant,
+    /// What is not contacted for an image that somebody else names.
+    pub(super) denied: Option<&'a Arc<DeniedAddresses>>,
 }
 
 impl Terms<'_> {

@@ -25,6 +25,8 @@ pub enum OtherWayOutcome {
     TlsFails,
     /// Still outstanding when the verdict no longer waited for it.
     NotWaitedFor,
+    /// Not dialled: a tenant of the cluster named the host, and the node's agent contacts no such address for one.
+    NotContacted,
 }
 
 /// A look at a host past the proxy, or through the proxy that an exception keeps it from.

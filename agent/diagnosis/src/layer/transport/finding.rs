@@ -19,7 +19,7 @@ pub fn finding(hop: &Hop) -> Option<Finding> {
     let port =
         if split_authority(&hop.host).1.is_some() { String::new() } else { format!(" on port {}", connect.port) };
     let finding = match &connect.outcome {
-        ConnectOutcome::Ok | ConnectOutcome::NotWaitedFor => return None,
+        ConnectOutcome::Ok | ConnectOutcome::NotWaitedFor | ConnectOutcome::NotContacted { .. } => return None,
         ConnectOutcome::Refused => {
             Finding::new(Code::ConnectionRefused, format!("{who} refuses connections{port}{at}"))
                 .run("start the service behind that port, or correct host and port", &["curl", "-sv", &hop.origin()])
@@ -104,7 +104,10 @@ pub fn family_broken(hop: &Hop, node: &Node) -> Option<Finding> {
     let connect = hop.connect.as_ref().filter(counts)?;
     let broken = |of_family: fn(&IpAddr) -> bool| {
         let mut tried = connect.addresses.iter().filter(|a| of_family(&a.ip)).peekable();
-        tried.peek().is_some() && tried.all(|a| !matches!(a.outcome, ConnectOutcome::Ok | ConnectOutcome::NotWaitedFor))
+        let is_open = |outcome: &ConnectOutcome| {
+            matches!(outcome, ConnectOutcome::Ok | ConnectOutcome::NotWaitedFor | ConnectOutcome::NotContacted { .. })
+        };
+        tried.peek().is_some() && tried.all(|a| !is_open(&a.outcome))
     };
     let family = match (node.has_ipv4 && broken(IpAddr::is_ipv4), node.has_ipv6 && broken(IpAddr::is_ipv6)) {
         (true, _) => "IPv4",
