@@ -48,6 +48,8 @@ pub enum Answer {
     WrongId(Vec<IpAddr>),
     /// Bytes that are no DNS message.
     Garbage,
+    /// One after the other to the questions for one name and type, the last from then on: an answer that changes.
+    InTurn(Vec<Answer>),
     /// Another answer, late.
     Late {
         /// Milliseconds to wait.
@@ -182,7 +184,15 @@ impl Dns {
         let name = query.name().to_ascii().trim_end_matches('.').to_ascii_lowercase();
         let record_type = query.query_type().to_string();
         let mut answer = self.names.get(&name).unwrap_or(&self.otherwise);
-        queries.lock().unwrap_or_else(PoisonError::into_inner).push(Query { name, record_type, tcp });
+        {
+            let mut queries = queries.lock().unwrap_or_else(PoisonError::into_inner);
+            let before =
+                queries.iter().filter(|before| before.name == name && before.record_type == record_type).count();
+            if let Answer::InTurn(answers) = answer {
+                answer = answers.get(before).or(answers.last())?;
+            }
+            queries.push(Query { name, record_type, tcp });
+        }
         while let Answer::Late { ms, answer: then } = answer {
             tokio::time::sleep(Duration::from_millis(*ms)).await;
             answer = then;
@@ -212,7 +222,7 @@ impl Answer {
         reply.metadata.recursion_available = true;
         reply.add_query(query.clone());
         let addresses: &[IpAddr] = match self {
-            Self::Silence | Self::Late { .. } => return None,
+            Self::Silence | Self::Late { .. } | Self::InTurn(_) => return None,
             // Too short for a header, and its id is not the question's.
             Self::Garbage => return Some(b"\xff\xfeno dns".to_vec()),
             Self::Servfail => {
