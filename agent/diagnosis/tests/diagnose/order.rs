@@ -1,5 +1,7 @@
 //! Of several broken links the earliest is the cause, whatever was seen behind it.
 
+use std::time::Duration;
+
 use pullagent_diagnosis::cause::{Code, Layer};
 use pullagent_diagnosis::diagnose::diagnose;
 use pullagent_diagnosis::diagnosis::{Diagnosis, Verdict};
@@ -10,6 +12,9 @@ use pullagent_diagnosis::layer::registry::Answer;
 use pullagent_diagnosis::layer::tls::TlsOutcome;
 use pullagent_diagnosis::layer::transport::ConnectOutcome;
 use pullagent_diagnosis::manifest::Manifest;
+use pullagent_diagnosis::not_checked::NotChecked;
+use pullagent_diagnosis::reproduction::{Order, Policy, decide};
+use pullagent_diagnosis::runtime::{Runtime, RuntimeAnswer, RuntimeProcess, RuntimeVersion};
 
 use crate::healthy;
 
@@ -109,4 +114,36 @@ fn through_a_proxy_everything_up_to_the_tunnel_is_the_proxys() {
     check(refused, None, Code::ProxyUnreachable);
     check(|_| {}, Some(&denied), Code::ProxyDenied);
     check(|_| {}, Some(&ProxyOutcome::Ok), Code::TlsHandshakeTimeout);
+}
+
+#[test]
+fn a_host_that_is_not_contacted_leaves_the_case_open_and_the_runtime_alone() {
+    let (case, mut plan) = healthy::posed();
+    let version = RuntimeVersion { name: "containerd".into(), version: "2.1.5".into() };
+    plan.runtime = Some(Runtime {
+        endpoint: "unix:///run/containerd/containerd.sock".into(),
+        named_by: None,
+        answer: RuntimeAnswer::Version(version),
+        process: RuntimeProcess::NotSeen { why: "nobody looked".into() },
+        config_file: None,
+    });
+    let why = "169.254.169.254 is not contacted for a pod's image: it is a cloud's metadata service";
+    // How many of the healthy exchanges are left where this hop is not contacted.
+    for (hop, exchanges) in [(0, 0), (1, 2), (2, 5)] {
+        let mut evidence = healthy::evidence();
+        let endpoint = &mut evidence.endpoints[0];
+        endpoint.hops[hop].connect.as_mut().unwrap().outcome = ConnectOutcome::NotContacted { why: why.to_owned() };
+        endpoint.exchanges.truncate(exchanges);
+        if let Some(last) = endpoint.exchanges.last_mut() {
+            last.answer = Answer::NotReached;
+        }
+        endpoint.image = endpoint.image.take().filter(|_| hop == 2);
+        endpoint.not_checked.push(NotChecked::new("what it says", why));
+        let found = diagnose(&case, &plan, &evidence);
+        let cause = found.cause.as_ref().map(|cause| (cause.code, cause.summary.contains(why)));
+        assert_eq!((found.verdict, cause), (Verdict::Inconclusive, Some((Code::Unknown, true))), "hop {hop}");
+        // Asked to pull, the runtime would go there for us.
+        let order = decide(Policy::Always, &plan, &evidence, &found, Duration::from_secs(600));
+        assert_eq!(order, Order::Leave { why: why.to_owned() }, "hop {hop}");
+    }
 }
