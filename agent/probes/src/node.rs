@@ -64,9 +64,15 @@ pub fn read_node(host_root: &Path, ours: &Environment, runtime: Option<(Runtime,
     }
 }
 
+/// Where kube-proxy in its IPVS mode puts the addresses of all services of the cluster, which are nobody's own
+/// (`pkg/proxy/ipvs/proxier.go` `defaultDummyDevice`).
+const ADDRESSES_OF_SERVICES: &str = "kube-ipvs0";
+
 /// The addresses of this machine's interfaces, those of loopback among them.
 pub fn addresses() -> Vec<IpAddr> {
-    let interfaces = getifaddrs().into_iter().flatten().filter_map(|interface| interface.address);
+    let interfaces = getifaddrs().into_iter().flatten();
+    let interfaces = interfaces.filter(|interface| interface.interface_name != ADDRESSES_OF_SERVICES);
+    let interfaces = interfaces.filter_map(|interface| interface.address);
     let address = |address: SockaddrStorage| {
         let four = address.as_sockaddr_in().map(|address| IpAddr::V4(address.ip()));
         four.or_else(|| address.as_sockaddr_in6().map(|address| IpAddr::V6(address.ip())))
