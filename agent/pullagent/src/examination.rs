@@ -1,10 +1,13 @@
 //! One case from its plan to its diagnosis: examined, reproduced where that is worth it, and diagnosed. The same for every
 //! command and for the daemon.
 
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
 use pullagent_diagnosis::case::Case;
+use pullagent_diagnosis::denied_addresses::DeniedAddresses;
 use pullagent_diagnosis::diagnose::diagnose;
 use pullagent_diagnosis::diagnosis::Diagnosis;
 use pullagent_diagnosis::evidence::Evidence;
@@ -17,6 +20,7 @@ use pullagent_diagnosis::text::size_in_words;
 use pullagent_probes::cri::{Progress, pull_records};
 use pullagent_probes::{Limits, Standpoint, examine_from, reproduce};
 
+use crate::settings::Settings;
 use crate::standpoint::Here;
 
 /// What every case of one command is examined with.
@@ -29,6 +33,16 @@ pub(crate) struct Examination<'a> {
     pub(crate) policy: Policy,
     /// The kubelet's release as major and minor version, where it is known.
     pub(crate) release: Option<(u32, u32)>,
+    /// What is not contacted for the images of pods; `None` where a person asks, who may go anywhere.
+    pub(crate) denied: Option<Arc<DeniedAddresses>>,
+}
+
+/// What the daemon does not contact for the images of pods: the built-in ranges, `examine.denyAddresses`, the API server's
+/// addresses and those of this node as they are now.
+#[cfg_attr(not(test), expect(dead_code, reason = "the daemon is not there yet"))]
+pub(crate) fn denied_addresses(settings: &Settings, api_server: Vec<IpAddr>) -> Arc<DeniedAddresses> {
+    let given = settings.examine.deny_addresses.iter().copied();
+    Arc::new(DeniedAddresses::new(given, api_server, pullagent_probes::node::addresses()))
 }
 
 impl Examination<'_> {
@@ -46,6 +60,7 @@ impl Examination<'_> {
         let standpoint = Standpoint {
             host_root: &self.here.host_root,
             socket: self.here.socket.as_deref(),
+            denied: self.denied.as_ref(),
             ..Standpoint::default()
         };
         let mut evidence = examine_from(&plan, &limits, &standpoint).await;
@@ -112,4 +127,28 @@ pub(crate) fn waiting(found: &Diagnosis, progress: Progress) -> String {
     };
     let seconds = progress.elapsed.as_secs();
     format!("{} is {}{code}; {runtime} pulls it: {seconds} s{brought}", found.target.image, found.verdict.word())
+}
+
+#[cfg(test)]
+mod tests {
+    use pullagent_diagnosis::denied_addresses::{NamedBy, Reason};
+
+    use super::*;
+
+    #[test]
+    fn the_settings_the_api_server_and_this_node_are_denied_to_pods() {
+        let mut settings = Settings::default();
+        settings.examine.deny_addresses = vec!["198.51.100.0/24".parse().unwrap()];
+        let denied = denied_addresses(&settings, vec!["203.0.113.1".parse().unwrap()]);
+        let check = |ip: &str, want: Option<Reason>| {
+            assert_eq!(denied.denies(ip.parse().unwrap(), NamedBy::Tenant), want, "{ip}");
+        };
+        check("198.51.100.7", Some(Reason::Given("198.51.100.0/24".parse().unwrap())));
+        check("203.0.113.1", Some(Reason::ApiServer));
+        check("203.0.113.2", None);
+        check("169.254.169.254", Some(Reason::Metadata));
+        for own in pullagent_probes::node::addresses() {
+            assert!(denied.denies(own, NamedBy::Tenant).is_some(), "{own}");
+        }
+    }
 }

@@ -45,7 +45,7 @@ pub(crate) async fn run(arguments: ProbeArguments) -> anyhow::Result<u8> {
     let style = terminal::style(arguments.verbose);
     let status = StatusLine::new(arguments.output == Format::Text && !arguments.list_hosts);
     let policy = Policy::from(arguments.pull);
-    let examination = Examination { here: &here, limits: &limits, policy, release: None };
+    let examination = Examination { here: &here, limits: &limits, policy, release: None, denied: None };
     let show = |found: &Diagnosis, progress| status.show(&waiting(found, progress));
     let mut answers = stream::iter(cases).map(|case| examination.answer(case, &show)).buffered(AT_ONCE);
     let mut verdicts = Vec::new();

@@ -65,7 +65,8 @@ pub(crate) async fn run(arguments: WhyArguments) -> anyhow::Result<u8> {
     let mut here = standpoint::look(&settings, Wanted::Cases(cases.clone())).await?;
     here.node.not_checked.extend(notes);
     let limits = Limits { total: arguments.timeout, ..Limits::default() };
-    let examination = Examination { here: &here, limits: &limits, policy: Policy::Stranger, release: None };
+    let examination =
+        Examination { here: &here, limits: &limits, policy: Policy::Stranger, release: None, denied: None };
     let show = |found: &_, progress| status.show(&waiting(found, progress));
     let mut verdicts = Vec::new();
     for case in cases {
