@@ -15,3 +15,4 @@ mod scenarios;
 
 mod secrecy;
 mod systemd;
+mod tenants;
