@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use http::{HeaderValue, Uri};
 use kube::config::{AuthInfo, Cluster, Context, ExecInteractiveMode, KubeConfigOptions, Kubeconfig};
 use pullagent_probes::host_root::{below, read_bounded};
+use secrecy::ExposeSecret;
 
 use super::error::KubeError;
 use super::pem::blocks;
@@ -109,6 +111,11 @@ impl Source {
         let mut user = user.and_then(|named| named.auth_info.clone()).unwrap_or_default();
         self.judge_plugin(&mut user)?;
         inline(&mut cluster, &mut user, &mut files)?;
+        // The client would give up on such a token by a panic.
+        if user.token.as_ref().is_some_and(|token| HeaderValue::from_str(token.expose_secret()).is_err()) {
+            return Err(self.wrong("its token is not one line of text"));
+        }
+        cluster.server = Some(self.server(&cluster, &user)?);
         let proxy = cluster.proxy_url.clone().filter(|proxy| !proxy.is_empty());
         for named in &mut merged.clusters {
             named.cluster = (named.name == context.cluster).then(|| cluster.clone());
@@ -131,6 +138,25 @@ impl Source {
         let found = found.and_then(|named| named.context.clone());
         let context = found.ok_or_else(|| self.wrong("it does not have this context"))?;
         Ok((name.clone(), context))
+    }
+
+    /// The URL of the API server; without a scheme it has the one that client-go gives it
+    /// (`client-go/rest/url_utils.go` `DefaultServerURL`). The client would give up on any other by a panic.
+    fn server(&self, cluster: &Cluster, user: &AuthInfo) -> Result<String, KubeError> {
+        let written = cluster.server.clone().unwrap_or_default();
+        let with_tls = cluster.certificate_authority_data.is_some()
+            || cluster.insecure_skip_tls_verify == Some(true)
+            || user.client_certificate_data.is_some();
+        let scheme = if with_tls { "https" } else { "http" };
+        let url = if written.contains("://") { written } else { format!("{scheme}://{written}") };
+        let uri: Uri = url.parse().map_err(|_| self.wrong("its server cannot be understood"))?;
+        let authority = uri.authority().filter(|_| matches!(uri.scheme_str(), Some("http" | "https")));
+        match authority.map(|authority| authority.as_str().contains('@')) {
+            Some(false) => Ok(url),
+            // It would be shown wherever the server is.
+            Some(true) => Err(self.wrong("its server holds a login, which belongs to the user's entry")),
+            None => Err(self.wrong("its server is no http or https URL")),
+        }
     }
 
     fn judge_plugin(&self, user: &mut AuthInfo) -> Result<(), KubeError> {

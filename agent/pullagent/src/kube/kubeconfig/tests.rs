@@ -136,3 +136,36 @@ fn a_file_beyond_its_bound_is_refused() {
     let error = source(root.path(), None).read().err().unwrap().to_string();
     assert_eq!(error, "cannot read /etc/k/../ca.pem: larger than 1048576 bytes");
 }
+
+#[test]
+fn a_token_that_fits_into_no_header_is_refused() {
+    let root = tree();
+    fs::write(root.path().join("etc/k/token"), "one\ntwo\n").unwrap();
+    let error = source(root.path(), None).read().err().map(|error| error.to_string());
+    assert_eq!(
+        error.as_deref(),
+        Some("the kubeconfig /etc/k/kubeconfig is of no use: its token is not one line of text")
+    );
+}
+
+#[test]
+fn a_server_is_a_url_or_becomes_one() {
+    let root = tree();
+    let check = |server: &str, want: Result<&str, &str>| {
+        fs::write(root.path().join("etc/k/kubeconfig"), CONFIG.replace("https://10.0.0.1:6443", server)).unwrap();
+        let read = source(root.path(), None).read().map_err(|error| error.to_string());
+        let got = read.map(|read| read.kubeconfig.clusters[0].cluster.clone().unwrap().server.unwrap());
+        let want = want
+            .map(str::to_owned)
+            .map_err(|why| format!("the kubeconfig /etc/k/kubeconfig is of no use: its server {why}"));
+        assert_eq!(got, want, "{server}");
+    };
+    check("https://k.test", Ok("https://k.test"));
+    check("10.0.0.1:6443", Ok("https://10.0.0.1:6443"));
+    check("k.test/prefix", Ok("https://k.test/prefix"));
+    check("", Err("cannot be understood"));
+    check("https://k test", Err("cannot be understood"));
+    check("https:///x", Err("cannot be understood"));
+    check("ftp://k.test", Err("is no http or https URL"));
+    check("https://u:p@k.test", Err("holds a login, which belongs to the user's entry"));
+}
