@@ -1,7 +1,5 @@
 //! The built command while it holds a password: nobody but root may look into it, and it leaves no core dump.
 
-#![expect(clippy::print_stderr, reason = "whoever runs the tests reads there what was not tested")]
-
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::ExitStatusExt;

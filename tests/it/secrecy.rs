@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a world that cannot be made fails these tests")]
 
+mod cluster;
+
 use std::path::Path;
 use std::process::Stdio;
 

@@ -9,7 +9,7 @@ use pullagent_testkit::world::World;
 use tempfile::TempDir;
 
 /// A registry with a token service, one private repository and one public one.
-const WORLD: &str = r#"
+pub(crate) const WORLD: &str = r#"
 about = "a private repository for one user, and a public one"
 image = "registry.test:{main.port}/team/api:1"
 
@@ -34,18 +34,23 @@ verdict = "pullable"
 "#;
 
 /// The node that the pods are on.
-const NODE: &str = "node-1";
+pub(crate) const NODE: &str = "node-1";
 
 /// An API server, a registry, and a node's root with the kubelet's kubeconfig, which trusts both.
-struct Cluster {
-    api: KubeApi,
-    world: World,
-    root: TempDir,
+pub(crate) struct Cluster {
+    pub(crate) api: KubeApi,
+    pub(crate) world: World,
+    pub(crate) root: TempDir,
 }
 
 impl Cluster {
-    async fn start() -> Self {
-        let (api, world) = tokio::join!(KubeApi::start(), World::from_toml("kubernetes", WORLD));
+    pub(crate) async fn start() -> Self {
+        Self::with(WORLD).await
+    }
+
+    /// With another world than the usual one.
+    pub(crate) async fn with(world: &str) -> Self {
+        let (api, world) = tokio::join!(KubeApi::start(), World::from_toml("kubernetes", world));
         let api = api.expect("the API server starts; `tests/setup` builds it");
         let world = world.expect("the registry starts");
         let root = tempfile::tempdir().expect("a folder");
@@ -56,11 +61,11 @@ impl Cluster {
     }
 
     /// An image of the registry.
-    fn image(&self, name: &str) -> String {
+    pub(crate) fn image(&self, name: &str) -> String {
         format!("{}/{name}", self.registry())
     }
 
-    fn registry(&self) -> String {
+    pub(crate) fn registry(&self) -> String {
         format!("registry.test:{}", self.world.addr("main").expect("its registry").port())
     }
 }
