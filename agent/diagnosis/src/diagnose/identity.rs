@@ -6,7 +6,7 @@ use crate::finding::Finding;
 use crate::layer::credentials::expiry::if_expired;
 use crate::layer::credentials::plugin::plugin_failed;
 use crate::layer::credentials::secret::secret_lost;
-use crate::layer::credentials::{CredentialOutcome, not_matching, without_user};
+use crate::layer::credentials::{CredentialOutcome, in_its_secret, not_matching, without_user};
 use crate::layer::reference::{announced_and_missing, not_found_in_context};
 use crate::layer::registry::Challenge;
 use crate::plan::{Credential, Offer};
@@ -56,7 +56,10 @@ fn ask(seen: Seen<'_>, identity: Identity) -> Outcome {
             let finding = match nameless {
                 Some(credential) => without_user(finding, last, credential, seen.reference),
                 None => match credential(seen, identity) {
-                    Some(credential) => if_expired(finding, credential, seen.clocks),
+                    Some(credential) => {
+                        let finding = if_expired(finding, credential, seen.clocks);
+                        in_its_secret(finding, &credential.source)
+                    }
                     None => finding,
                 },
             };

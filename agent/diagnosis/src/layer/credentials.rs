@@ -75,7 +75,7 @@ pub fn finding(hop: &Hop, exchange: &Exchange, response: &Response, reference: &
             format!("{who} rejects the login with {}{}", response.status, said(response)),
         )
         .at(&hop.host)
-        .run("replace the login in the pull secret with one that works", &create_secret(&reference.registry))
+        .run("delete the pull secret and create it anew with a login that works", &create_secret(&reference.registry))
         .fix("a deleted or disabled account reads the same: ask the registry's owner");
     }
     Finding::new(
@@ -102,7 +102,7 @@ pub fn unreadable(plan: &Plan) -> Option<Finding> {
     plan.credentials.iter().find_map(|credential| match &credential.offer {
         Offer::Unreadable { field, why } => Some(
             Finding::new(Code::SecretMalformed, format!("{} cannot be read: {field} {why}", credential.source))
-                .run("delete the secret and create it anew", &create_secret("<registry>")),
+                .run("delete the secret and create it anew", &create_it_anew(&credential.source, plan.reference())),
         ),
         _ => None,
     })
@@ -173,6 +173,29 @@ fn strange_challenge(hop: &Hop, response: &Response) -> Finding {
 /// The command that makes a pull secret.
 fn create_secret(registry: &str) -> Vec<String> {
     create_this_secret("<namespace>", "<name>", registry)
+}
+
+/// The command that makes the secret of this source anew, with a login for the registry of this image. A source that is
+/// no secret of the cluster leaves its names open.
+pub(crate) fn create_it_anew(source: &str, reference: Option<&Reference>) -> Vec<String> {
+    let (namespace, name) = secret_of(source).unwrap_or(("<namespace>", "<name>"));
+    create_this_secret(namespace, name, reference.map_or("<registry>", |reference| reference.registry.as_str()))
+}
+
+/// Namespace and name of the secret that this source of a credential is.
+fn secret_of(source: &str) -> Option<(&str, &str)> {
+    source.strip_prefix("secret ")?.split_once('/')
+}
+
+/// The same finding with the secret that is meant named in its commands.
+pub fn in_its_secret(mut finding: Finding, source: &str) -> Finding {
+    if let Some((namespace, name)) = secret_of(source).filter(|_| finding.code == Code::CredentialsRejected) {
+        for remedy in &mut finding.remedy {
+            remedy.fill("<namespace>", namespace);
+            remedy.fill("<name>", name);
+        }
+    }
+    finding
 }
 
 /// The command that makes the pull secret of this name.

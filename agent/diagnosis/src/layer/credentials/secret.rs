@@ -3,7 +3,7 @@
 //! The kubelet goes on without a secret that is absent or that it passes over. One that does not decode is another matter:
 //! it gives up on the pod's image.
 
-use super::create_this_secret;
+use super::create_it_anew;
 use super::plugin::is_about_the_login;
 use crate::cause::{Code, Confidence, Severity};
 use crate::finding::Finding;
@@ -41,10 +41,7 @@ pub fn warnings(plan: &Plan) -> impl Iterator<Item = Finding> {
 
 fn finding(credential: &Credential, reference: Option<&Reference>) -> Option<Finding> {
     let source = &credential.source;
-    let registry = reference.map_or("<registry>", |reference| reference.registry.as_str());
-    let names = source.strip_prefix("secret ").and_then(|name| name.split_once('/'));
-    let (namespace, name) = names.unwrap_or(("<namespace>", "<name>"));
-    let create = create_this_secret(namespace, name, registry);
+    let create = create_it_anew(source, reference);
     match &credential.offer {
         Offer::Absent { elsewhere } => {
             let finding = Finding::new(Code::SecretNotFound, format!("the pod's pull {source} does not exist"));
