@@ -78,7 +78,7 @@ fn otherwise(pod: &Pod, states: &[(&Container, PullState)]) -> String {
         return format!("has its images; the container {name} says {word}");
     }
     if states.iter().any(|(_, state)| *state == PullState::NotYet) {
-        return "has not come to its images: the kubelet starts none of their pulls yet".to_owned();
+        return "waits to be started: no pull of its images was seen".to_owned();
     }
     "has all its images".to_owned()
 }
@@ -121,7 +121,7 @@ mod tests {
         check(&[("a", ContainerState::Running)], &[], "has all its images");
         check(&[("a", ContainerState::Ended { reason: "Completed".into() })], &[], "has all its images");
         let creating = || waiting("ContainerCreating");
-        check(&[("a", creating())], &[], "has not come to its images: the kubelet starts none of their pulls yet");
+        check(&[("a", creating())], &[], "waits to be started: no pull of its images was seen");
         let pulling = PodEvent {
             reason: "Pulling".into(),
             message: "Pulling image \"a\"".into(),

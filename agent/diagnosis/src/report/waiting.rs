@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::layout::{Line, cut_end};
+use super::layout::{Line, cut_end, wrap};
 use super::{Format, Style, json, shown};
+use crate::not_checked::NotChecked;
 use crate::pod::{Pod, Waiting};
 use crate::text::{duration_in_words, size_in_words};
 
@@ -44,6 +45,9 @@ pub struct WaitingReport {
     pub ahead: Option<u32>,
     /// One sentence.
     pub summary: String,
+    /// What was not looked at, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_checked: Vec<NotChecked>,
 }
 
 /// What a pod waits for of which no image failed.
@@ -79,6 +83,7 @@ impl WaitingReport {
             moved: None,
             ahead: None,
             summary: String::new(),
+            not_checked: Vec::new(),
         };
         match waiting {
             Waiting::NotAnImageProblem { why } => {
@@ -135,15 +140,14 @@ pub fn render_waiting(format: Format, report: &WaitingReport, style: &Style) -> 
                 WaitingState::NotAnImageProblem => String::new(),
             };
             let width = style.width.max(40);
-            let lines = [
-                Line::painted(
-                    word,
-                    AnsiColor::Yellow.on_default().bold(),
-                    cut_end(&first, width.saturating_sub(word.len())),
-                ),
-                Line::plain(shown(&report.summary)),
-            ];
-            lines.map(|line| line.text(style.color)).join("\n")
+            let head = cut_end(&first, width.saturating_sub(word.len()));
+            let mut lines = vec![Line::painted(word, AnsiColor::Yellow.on_default().bold(), head)];
+            lines.extend(wrap(&shown(&report.summary), width, width).into_iter().map(Line::plain));
+            for NotChecked { what, why } in &report.not_checked {
+                let text = format!("Not checked: {what}: {why}");
+                lines.extend(wrap(&shown(&text), width, width).into_iter().map(Line::plain));
+            }
+            lines.iter().map(|line| line.text(style.color)).collect::<Vec<_>>().join("\n")
         }
         Format::Markdown | Format::Ticket => return None,
     })
@@ -182,12 +186,25 @@ mod tests {
             &Waiting::StillPulling { container: &container, since },
             Movement { grew: Some((3 << 20, 2)), ahead: Some(2) },
             "STILL PULLING  r.test/a:1 for prod/web-0\nthe kubelet has been pulling it for 4 minutes; the image store \
-             grew by 3.0 MiB in 2 s; 2 other pulls on this node began before it and have not ended",
+             grew by 3.0 MiB in 2 s; 2 other pulls\non this node began before it and have not ended",
         );
         check(
             &Waiting::StillPulling { container: &container, since: None },
             Movement::default(),
             "STILL PULLING  r.test/a:1 for prod/web-0\nthe kubelet is pulling it",
+        );
+    }
+
+    #[test]
+    fn what_was_not_looked_at_is_said_below() {
+        let waiting = Waiting::NotAnImageProblem { why: "waits to be started".to_owned() };
+        let pod = Pod { namespace: "prod".into(), name: "web-0".into(), ..Pod::default() };
+        let mut report = WaitingReport::new(&pod, &waiting, Movement::default(), Timestamp::UNIX_EPOCH);
+        report.not_checked.push(NotChecked::new("the kubelet's events", "nobody may"));
+        let style = Style { width: 100, color: false, verbose: 0 };
+        assert_eq!(
+            render_waiting(Format::Text, &report, &style).unwrap(),
+            "NOT AN IMAGE PROBLEM\nprod/web-0 waits to be started\nNot checked: the kubelet's events: nobody may"
         );
     }
 

@@ -50,7 +50,8 @@ pub(crate) async fn run(arguments: WhyArguments) -> anyhow::Result<u8> {
         Outlook::Sandbox(failure) => vec![sandbox_case(&pod, failure)],
         Outlook::Waiting(waiting) => {
             status.show("looking at the image store");
-            let report = WaitingReport::new(&pod, &waiting, movement(&settings, &waiting).await?, now);
+            let mut report = WaitingReport::new(&pod, &waiting, movement(&settings, &waiting).await?, now);
+            report.not_checked = notes;
             let text = render_waiting(arguments.output, &report, &style)
                 .with_context(|| format!("`{}` is for images that failed only", arguments.output))?;
             status.clear();
