@@ -30,14 +30,14 @@ pub(crate) enum KubeError {
         what: String,
     },
     /// The API server does not allow it.
-    #[error("{who} may not {}{hint}; a role with this rule allows it: {rule}", rule.in_words())]
+    #[error("{who} may not {}; {remedy}", rule.in_words())]
     Forbidden {
         /// Who asked.
         who: String,
         /// What would have to be allowed.
         rule: Rule,
-        /// What else has to be known about it; begins with a space or is empty.
-        hint: &'static str,
+        /// What would allow it.
+        remedy: String,
     },
     /// The API server does not know who asks.
     #[error("the API server at {server} does not accept {who}: its certificate or token may have expired")]
@@ -155,7 +155,7 @@ pub(super) fn from_client(error: &kube::Error, rule: &Rule, asker: &Asker) -> Ku
     match error {
         kube::Error::Api(status) => match status.code {
             401 => KubeError::Unauthorized { who, server },
-            403 => KubeError::Forbidden { who, rule: rule.clone(), hint: hint(rule, is_kubelet) },
+            403 => KubeError::Forbidden { who, remedy: remedy(rule, is_kubelet), rule: rule.clone() },
             404 if rule.name.is_some() => KubeError::Absent { what: rule.object() },
             code => KubeError::Refused { attempted, status: code, text: clean(&status.message, MAX_TEXT) },
         },
@@ -166,14 +166,20 @@ pub(super) fn from_client(error: &kube::Error, rule: &Rule, asker: &Asker) -> Ku
     }
 }
 
-/// A node reads what its own pods need, whatever the roles say (`plugin/pkg/auth/authorizer/node/node_authorizer.go`).
-fn hint(rule: &Rule, is_kubelet: bool) -> &'static str {
-    match (is_kubelet, rule.resource) {
-        (true, "secrets" | "serviceaccounts") => " (a kubelet may only while a pod on its node refers to it)",
-        (true, "pods") => " (a kubelet may only read the pods of its node)",
-        (true, "events") if rule.is_reading() => " (a kubelet may write events but not read them)",
-        _ => "",
+/// A node reads what its own pods need, whatever the roles say (`plugin/pkg/auth/authorizer/node/node_authorizer.go`): its
+/// rights are what they are, and somebody else has to ask.
+fn remedy(rule: &Rule, is_kubelet: bool) -> String {
+    let may = match rule.resource {
+        "secrets" | "serviceaccounts" => "a kubelet may only while a pod on its node refers to it",
+        "pods" => "a kubelet may only read the pods of its node",
+        "events" => "a kubelet may write events but not read them",
+        _ => "a kubelet never may",
+    };
+    // What it lacks to write is a role's to give.
+    if is_kubelet && rule.is_reading() {
+        return format!("{may}: `--kubeconfig` asks as somebody else");
     }
+    format!("a role with this rule allows it: {rule}")
 }
 
 /// Why there is no client, or no connection: our own words for errors that quote what they read, else the innermost.
@@ -240,9 +246,8 @@ mod tests {
         check(
             403,
             true,
-            "the kubelet may not get secret prod/regcred (a kubelet may only while a pod on its node refers to it); a \
-             role with this rule allows it: apiGroups: [\"\"], resources: [\"secrets\"], resourceNames: [\"regcred\"], \
-             verbs: [\"get\"], in namespace prod",
+            "the kubelet may not get secret prod/regcred; a kubelet may only while a pod on its node refers to it: \
+             `--kubeconfig` asks as somebody else",
         );
         check(
             401,

@@ -196,7 +196,7 @@ fn kubelet(around: &Surroundings) -> Result<Identity, String> {
     };
     let source = Source { files: vec![path.clone()], root: around.host_root.clone(), context: None, plugin };
     source.read().map_err(|error: KubeError| error.to_string())?;
-    let name = format!("the kubelet of this node, by {}", path.display());
+    let name = format!("the kubelet of this node ({})", path.display());
     Ok(Identity { name, how: How::Kubelet(source), notes: Vec::new() })
 }
 

@@ -60,12 +60,11 @@ async fn a_node_reads_the_secrets_of_its_own_pods_and_keeps_on_when_its_certific
     let root = tempfile::tempdir().unwrap();
     api.node("node-1").write_kubelet_files(root.path()).unwrap();
     let cluster = Cluster::open(choose(&Asked::default(), &around(root.path().to_owned()))).await.unwrap();
-    let who = "the kubelet of this node, by /etc/kubernetes/kubelet.conf";
+    let who = "the kubelet of this node (/etc/kubernetes/kubelet.conf)";
     assert_eq!(cluster.identity().name, who);
     let refused = format!(
-        "{who} may not get secret default/pull (a kubelet may only while a pod on its node refers to it); a role with \
-         this rule allows it: apiGroups: [\"\"], resources: [\"secrets\"], resourceNames: [\"pull\"], verbs: [\"get\"], in \
-         namespace default"
+        "{who} may not get secret default/pull; a kubelet may only while a pod on its node refers to it: \
+         `--kubeconfig` asks as somebody else"
     );
     assert_eq!(secret(&cluster, "pull").await, refused);
 

@@ -123,7 +123,7 @@ fn chosen(choice: IdentityChoice) -> Asked {
 fn on_a_host_it_is_the_kubelet_where_distributions_put_its_kubeconfig() {
     for place in USUAL_PLACES {
         let node = Node::with(&[(place, &kubeconfig(CERTIFICATE))]);
-        check(&node, &auto(), &[&format!("kubelet: the kubelet of this node, by {place}")]);
+        check(&node, &auto(), &[&format!("kubelet: the kubelet of this node ({place})")]);
     }
 }
 
@@ -131,7 +131,7 @@ fn on_a_host_it_is_the_kubelet_where_distributions_put_its_kubeconfig() {
 fn the_kubelet_that_runs_knows_best() {
     let files = [("/etc/kubernetes/kubelet.conf", "stale"), ("/opt/k/kc", &kubeconfig(CERTIFICATE))];
     let node = Node::with(&files).running(&["kubelet", "--kubeconfig=/opt/k/kc"]);
-    check(&node, &auto(), &["kubelet: the kubelet of this node, by /opt/k/kc"]);
+    check(&node, &auto(), &["kubelet: the kubelet of this node (/opt/k/kc)"]);
     let node = Node::with(&files).running(&["kubelet", "--kubeconfig", "opt/none"]);
     check(&node, &auto(), &["none: nobody", "the API server: cannot read /opt/none: it is not there"]);
     let node = Node::with(&[]).running(&["kubelet"]);
@@ -148,7 +148,7 @@ fn a_pod_is_its_service_account_however_much_it_can_read() {
     let why = "the API server: no token of a service account is mounted at ROOT/token";
     check(&node, &by_person(), &["none: nobody", why]);
     let node = Node::with(&files).in_a_pod(true);
-    let want = "kubelet: the kubelet of this node, by /etc/kubernetes/kubelet.conf";
+    let want = "kubelet: the kubelet of this node (/etc/kubernetes/kubelet.conf)";
     check(&node, &chosen(IdentityChoice::Kubelet), &[want]);
 }
 
@@ -184,7 +184,7 @@ fn a_person_has_their_own_rights_where_the_nodes_cannot_be_used() {
     check(&Node::with(&[]).with_own(), &auto(), &["none: nobody", &format!("the API server: {nothing}")]);
     check(&Node::with(&[]), &by_person(), &["none: nobody", &format!("the API server: {nothing}")]);
     let node = Node::with(&[("/etc/kubernetes/kubelet.conf", &kubeconfig(CERTIFICATE))]).with_own();
-    check(&node, &by_person(), &["kubelet: the kubelet of this node, by /etc/kubernetes/kubelet.conf"]);
+    check(&node, &by_person(), &["kubelet: the kubelet of this node (/etc/kubernetes/kubelet.conf)"]);
 }
 
 #[test]
