@@ -105,6 +105,11 @@ async fn each_pull_secret_has_its_own_verdict() {
     {
         assert!(ran.out.contains(words), "{words} is missing:\n{}", ran.out);
     }
+    for (pod, words) in [("wrong", "docker-registry wrong"), ("broken", "docker-registry broken")] {
+        let ran = why(&cluster, &[pod]).await;
+        let command = format!("kubectl -n shop create secret {words}");
+        assert!(ran.out.contains(&command) && ran.out.lines().count() <= 20, "{command}:\n{}", ran.out);
+    }
     let root = cluster.root.path();
     let (good, of_pod) = (cluster.image("team/api:1"), ["-o", "json", "--pod", "shop/two"]);
     let ran = crate::pullagent::probe(root, &of_pod, &[&good], "").await;
@@ -150,7 +155,9 @@ async fn a_pod_of_which_no_image_failed_is_said_to_wait() {
     // A kubelet may read no events: with its rights alone nobody sees that it pulls.
     let ran = why(&cluster, &["slow"]).await;
     assert!(
-        ran.out.starts_with("NOT AN IMAGE PROBLEM\nshop/slow has not come to its images"),
+        ran.out.starts_with(
+            "NOT AN IMAGE PROBLEM\nshop/slow waits to be started: no pull of its images was seen\nNot checked"
+        ),
         "{}{}",
         ran.out,
         ran.err
