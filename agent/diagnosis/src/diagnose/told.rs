@@ -9,6 +9,8 @@ use crate::config::pull_records::Access;
 use crate::diagnosis::{PullReport, Verdict};
 use crate::evidence::Evidence;
 use crate::finding::Finding;
+use crate::layer::credentials::not_matching;
+use crate::layer::credentials::secret::secret_lost;
 use crate::layer::node;
 use crate::message::{Explained, classify};
 use crate::plan::Plan;
@@ -29,13 +31,27 @@ pub(super) fn reconcile(
     let Some(words) = said.filter(|_| !pull.attempted && !is_gone) else { return (judged, pull) };
     let (judged, agrees) = match (told(words), judged.verdict) {
         (Some(told), Verdict::Failing) => failing(judged, &told, plan),
-        (Some(told), Verdict::Inconclusive) => (fails_by(judged, of_message(&told), None), None),
+        (Some(told), Verdict::Inconclusive) => (fails_by(judged, by_words(&told, plan), None), None),
         (Some(told), Verdict::Pullable | Verdict::Degraded) => (pullable(judged, &told, plan, evidence), None),
         (None, Verdict::Failing) if !words.message.is_empty() => (doubted(judged), None),
         (None, Verdict::Pullable | Verdict::Degraded) if !words.message.is_empty() => (puzzled(judged, words), None),
         (None, _) => (judged, None),
     };
     (judged, PullReport { agrees, ..pull })
+}
+
+/// The cause that the words tell, with what is known of the pod's secrets: a login that was wanted is one that a secret
+/// does not give.
+fn by_words(told: &Explained, plan: &Plan) -> Finding {
+    let theirs = of_message(told);
+    let code = theirs.code;
+    let lost = secret_lost(theirs, plan);
+    let found = match plan.reference() {
+        Some(reference) => not_matching(lost, plan, reference),
+        None => lost,
+    };
+    // The same words are said of an image that does not exist.
+    if found.code == code { found } else { found.at_most(Confidence::Likely) }
 }
 
 /// What the kubelet's words tell, if they tell a cause.
@@ -47,11 +63,11 @@ fn told(words: &KubeletWords) -> Option<Explained> {
 
 fn failing(mut judged: Judged, told: &Explained, plan: &Plan) -> (Judged, Option<bool>) {
     let Some(ours) = judged.findings.iter_mut().find(|finding| finding.severity == Severity::Error) else {
-        return (fails_by(judged, of_message(told), None), None);
+        return (fails_by(judged, by_words(told, plan), None), None);
     };
     if ours.confidence == Confidence::Possible && !plan.knows_every_credential() {
         // What a registry says to us is no evidence while the kubelet has logins that we have not: its words decide.
-        let theirs = of_message(told).at_most(Confidence::Possible);
+        let theirs = by_words(told, plan).at_most(Confidence::Possible);
         let is_same = theirs.code == ours.code;
         return if is_same { (judged, Some(true)) } else { (fails_by(judged, theirs, None), None) };
     }
@@ -63,7 +79,7 @@ fn failing(mut judged: Judged, told: &Explained, plan: &Plan) -> (Judged, Option
         }
         return (judged, Some(true));
     }
-    let theirs = of_message(told);
+    let theirs = by_words(told, plan);
     let warning = node::disagrees(plan.runtime.as_ref(), &in_words(ours), &format!("failed with {}", theirs.code));
     (fails_by(judged, theirs, Some(warning)), Some(false))
 }
@@ -76,7 +92,7 @@ fn pullable(judged: Judged, told: &Explained, plan: &Plan, evidence: &Evidence) 
     if is_there || is_seen(code, plan, evidence) {
         return judged;
     }
-    fails_by(judged, of_message(told).at_most(Confidence::Likely), None)
+    fails_by(judged, by_words(told, plan).at_most(Confidence::Likely), None)
 }
 
 /// Whether an examination that finds nothing wrong shows that this is mended.

@@ -91,6 +91,30 @@ fn a_secret_that_we_may_not_read_leaves_the_word_to_the_kubelet() {
 }
 
 #[test]
+fn words_that_want_a_login_are_about_the_secret_that_does_not_give_it() {
+    let refused = format!(
+        "failed to resolve reference \"{IMAGE}\": pull access denied, repository does not exist or may require \
+         authorization: authorization failed: no basic auth credentials"
+    );
+    let elsewhere =
+        || with_text(DOCKERCONFIGJSON, r#"{"auths":{"registry.test:443":{"username":"u","password":"p"}}}"#);
+    let said = KubeletWords { reason: "ErrImagePull".into(), message: refused, since: healthy::now(), retry_by: None };
+    let check = |credential: GivenCredential, want: Code| {
+        let pod = PodCase { namespace: "prod".into(), said: Some(said.clone()), ..PodCase::default() };
+        let case = Case { image: IMAGE.into(), credentials: vec![credential], pod: Some(pod), ..Case::default() };
+        // Far from the node: nothing was asked.
+        let mut plan = plan(&case, &healthy::config());
+        plan.endpoints.clear();
+        let mut evidence = healthy::evidence();
+        evidence.endpoints.clear();
+        assert_eq!(code(&diagnose(&case, &plan, &evidence)), Some((want, Confidence::Likely)));
+    };
+    check(secret(SecretFound::Absent { elsewhere: Vec::new() }), Code::SecretNotFound);
+    check(with_text("Opaque", "{}"), Code::SecretMalformed);
+    check(elsewhere(), Code::CredentialsNotMatching);
+}
+
+#[test]
 fn what_the_kubelet_heard_stands_unless_we_see_that_it_is_mended() {
     let gone = format!("failed to resolve reference \"{IMAGE}\": {IMAGE}: not found");
     let now = examined(Vec::new(), &gone, 200);
