@@ -31,10 +31,16 @@ pub(super) fn since(kubelet: &KubeletWords, now: Timestamp) -> String {
     format!("{} ({})", in_utc(kubelet.since), duration_in_words(seconds))
 }
 
-/// When the kubelet tries again.
-pub(super) fn retry_by(kubelet: &KubeletWords) -> Option<String> {
-    let time = in_utc(kubelet.retry_by?);
-    Some(format!("{time} at the latest; deleting the pod retries at once"))
+/// When the kubelet tries again, seen at `now`.
+pub(super) fn retry_by(kubelet: &KubeletWords, now: Timestamp) -> Option<String> {
+    let time = kubelet.retry_by?;
+    // It may be pulling right now, or nobody has written down that it did.
+    let end = if time < now {
+        ", which is past; it may be pulling"
+    } else {
+        " at the latest; deleting the pod retries at once"
+    };
+    Some(format!("{}{end}", in_utc(time)))
 }
 
 /// The time to the second.
@@ -47,4 +53,21 @@ fn cause(message: &str) -> &str {
     let behind = message.strip_prefix("Back-off pulling image \"").and_then(|rest| rest.split_once("\": "));
     let error = behind.map_or(message, |(_, rest)| rest);
     error.strip_prefix("ErrImagePull: ").unwrap_or(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_retry_is_ahead_or_past() {
+        let time = |text: &str| text.parse::<Timestamp>().unwrap();
+        let check = |now: &str, want: &str| {
+            let (since, retry_by) = (time("2026-07-01T03:00:00Z"), Some(time("2026-07-01T03:19:00Z")));
+            let words = KubeletWords { reason: String::new(), message: String::new(), since, retry_by };
+            assert_eq!(super::retry_by(&words, time(now)).unwrap(), format!("2026-07-01 03:19:00 UTC{want}"));
+        };
+        check("2026-07-01T03:18:00Z", " at the latest; deleting the pod retries at once");
+        check("2026-07-01T03:20:00Z", ", which is past; it may be pulling");
+    }
 }

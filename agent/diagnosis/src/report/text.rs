@@ -204,7 +204,7 @@ impl Screen {
     fn times(&mut self, diagnosis: &Diagnosis) {
         let Some(kubelet) = &diagnosis.kubelet else { return };
         self.note("Since", bold(), &kubelet::since(kubelet, diagnosis.started_at), 1);
-        if let Some(retry) = kubelet::retry_by(kubelet) {
+        if let Some(retry) = kubelet::retry_by(kubelet, diagnosis.started_at) {
             self.note("Retry by", bold(), &retry, 2);
         }
     }
