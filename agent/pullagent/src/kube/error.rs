@@ -170,6 +170,7 @@ pub(super) fn from_client(error: &kube::Error, rule: &Rule, asker: &Asker) -> Ku
 /// rights are what they are, and somebody else has to ask.
 fn remedy(rule: &Rule, is_kubelet: bool) -> String {
     let may = match rule.resource {
+        "secrets" | "serviceaccounts" if rule.name.is_none() => "a kubelet reads them one at a time",
         "secrets" | "serviceaccounts" => "a kubelet may only while a pod on its node refers to it",
         "pods" => "a kubelet may only read the pods of its node",
         "events" => "a kubelet may write events but not read them",
