@@ -39,7 +39,6 @@ pub(crate) struct Examination<'a> {
 
 /// What the daemon does not contact for the images of pods: the built-in ranges, `examine.denyAddresses`, the API server's
 /// addresses and those of this node as they are now.
-#[cfg_attr(not(test), expect(dead_code, reason = "the daemon is not there yet"))]
 pub(crate) fn denied_addresses(settings: &Settings, api_server: Vec<IpAddr>) -> Arc<DeniedAddresses> {
     let given = settings.examine.deny_addresses.iter().copied();
     Arc::new(DeniedAddresses::new(given, api_server, pullagent_probes::node::addresses()))

@@ -11,10 +11,10 @@ use tempfile::TempDir;
 /// A registry with a token service, one private repository and one public one.
 pub(crate) const WORLD: &str = r#"
 about = "a private repository for one user, and a public one"
-image = "registry.test:{main.port}/team/api:1"
+image = "localhost:{main.port}/team/api:1"
 
 [registry.main]
-host = "registry.test"
+host = "localhost"
 auth = "bearer"
 users = { ci = "c0rrect-horse", other = "battery-stapl3" }
 
@@ -66,6 +66,6 @@ impl Cluster {
     }
 
     pub(crate) fn registry(&self) -> String {
-        format!("registry.test:{}", self.world.addr("main").expect("its registry").port())
+        format!("localhost:{}", self.world.addr("main").expect("its registry").port())
     }
 }

@@ -10,7 +10,7 @@ use pullagent_diagnosis::reproduction::Policy;
 use pullagent_probes::Limits;
 use tracing::warn;
 
-use crate::examination::Examination;
+use crate::examination::{Examination, denied_addresses};
 use crate::kube::{Cluster, pull_secrets};
 use crate::schedule::Job;
 use crate::settings::{Settings, WatchPull};
@@ -57,7 +57,12 @@ pub(super) async fn examine(
         }
     };
     let policy = if settings.watch.pull == WatchPull::Auto { Policy::Stranger } else { Policy::Never };
-    let examination = Examination { here: &here, limits: &Limits::default(), policy, release: None };
+    let api_server = match &cluster {
+        Some(cluster) => cluster.addresses().await,
+        None => Vec::new(),
+    };
+    let denied = Some(denied_addresses(&settings, api_server));
+    let examination = Examination { here: &here, limits: &Limits::default(), policy, release: None, denied };
     Some(examination.answer(case, |_, _| {}).await)
 }
 

@@ -1,6 +1,7 @@
 //! A client for the API server that stays valid: it is built anew when a certificate, a token or the kubeconfig changes.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Once;
 use std::time::Duration;
@@ -55,6 +56,16 @@ impl Cluster {
     /// As whom it is asked.
     pub(crate) const fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// The addresses of the API server; none where its name cannot be resolved now, and then nobody else gets there by it.
+    pub(crate) async fn addresses(&self) -> Vec<IpAddr> {
+        let server = self.current.lock().await.server.clone();
+        let Ok(url) = server.parse::<http::Uri>() else { return Vec::new() };
+        let Some(host) = url.host() else { return Vec::new() };
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let found = tokio::time::timeout(CONNECT, tokio::net::lookup_host((host, 443))).await;
+        found.into_iter().flatten().flatten().map(|address| address.ip()).collect()
     }
 
     /// The namespace where none is given: the context's, or the pod's own.
