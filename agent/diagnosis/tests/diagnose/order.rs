@@ -140,10 +140,10 @@ fn a_host_that_is_not_contacted_leaves_the_case_open_and_the_runtime_alone() {
         endpoint.image = endpoint.image.take().filter(|_| hop == 2);
         endpoint.not_checked.push(NotChecked::new("what it says", why));
         let found = diagnose(&case, &plan, &evidence);
-        let cause = found.cause.as_ref().map(|cause| (cause.code, cause.summary.contains(why)));
-        assert_eq!((found.verdict, cause), (Verdict::Inconclusive, Some((Code::Unknown, true))), "hop {hop}");
+        let told = found.cause.as_ref().map(|cause| (cause.code, cause.summary.contains(why)));
+        assert_eq!((found.verdict, told), (Verdict::Inconclusive, Some((Code::Unknown, true))), "hop {hop}");
         // Asked to pull, the runtime would go there for us.
-        let order = decide(Policy::Always, &plan, &evidence, &found, Duration::from_secs(600));
+        let order = decide(Policy::Always, &plan, &evidence, &found, Duration::from_mins(10));
         assert_eq!(order, Order::Leave { why: why.to_owned() }, "hop {hop}");
     }
 }
