@@ -14,7 +14,11 @@ use toml::{Table, Value};
 const DIAGNOSIS: &str = "pullagent-diagnosis";
 const PROBES: &str = "pullagent-probes";
 const BINARY: &str = "pullagent";
+const PROTO: &str = "pullagent-proto";
 const TESTKIT: &str = "pullagent-testkit";
+
+/// Where our crates are.
+const FOLDERS: [&str; 3] = ["agent", "proto", "tests"];
 
 /// What a crate that only thinks has no use for.
 const TOUCHES_THE_WORLD: &[&str] = &[
@@ -79,6 +83,19 @@ fn the_test_kit_depends_on_no_crate_of_ours() {
 }
 
 #[test]
+fn only_the_binary_knows_what_the_agent_answers() {
+    check_dependencies(PROTO, &[], &[], "it is types that a program wrote from a definition, and nothing else");
+    for krate in crates().iter().filter(|krate| krate.name != BINARY) {
+        assert!(
+            !krate.uses(Kind::Any).contains(PROTO),
+            "{}: {} depends on {PROTO}. What is known of a node has no need to know how it is asked for",
+            krate.path,
+            krate.name
+        );
+    }
+}
+
+#[test]
 fn nothing_depends_on_the_binary() {
     for krate in crates() {
         assert!(
@@ -117,7 +134,7 @@ fn probes_never_name_each_other() {
 
 #[test]
 fn every_source_file_says_what_it_owns() {
-    for folder in ["agent", "tests"] {
+    for folder in FOLDERS {
         for file in sources_below(&root().join(folder)) {
             assert!(
                 fs::read_to_string(&file).unwrap().starts_with("//!"),
@@ -186,7 +203,7 @@ fn shown(path: &Path) -> String {
 }
 
 fn crates() -> Vec<Crate> {
-    let manifests = ["agent", "tests"].iter().flat_map(|folder| files_below(&root().join(folder)));
+    let manifests = FOLDERS.iter().flat_map(|folder| files_below(&root().join(folder)));
     let manifests = manifests.filter(|path| path.file_name().is_some_and(|name| name == "Cargo.toml"));
     let read = |path: PathBuf| {
         let manifest: Table = fs::read_to_string(&path).unwrap().parse().unwrap();
