@@ -18,7 +18,7 @@ mod ticket;
 mod waiting;
 
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 #[cfg(test)]
 mod tests;
 

@@ -20,7 +20,7 @@ use world::{
 };
 
 /// Every fixture with its name.
-pub(super) fn all() -> Vec<(&'static str, Diagnosis)> {
+pub(crate) fn all() -> Vec<(&'static str, Diagnosis)> {
     vec![
         ("missing_tag", missing_tag()),
         ("no_such_host", no_such_host()),
@@ -52,26 +52,26 @@ fn refused(message: &str) -> PullOutcome {
     PullOutcome::Failed { status: "NotFound".into(), message: message.into() }
 }
 
-pub(super) fn runtime_agrees() -> Diagnosis {
+pub(crate) fn runtime_agrees() -> Diagnosis {
     missing_tag_world().pulled(refused(NOT_FOUND), None).diagnose()
 }
 
-pub(super) fn runtime_pulls_it() -> Diagnosis {
+pub(crate) fn runtime_pulls_it() -> Diagnosis {
     missing_tag_world().pulled(PullOutcome::Ok, Some(Brought::Removed)).diagnose()
 }
 
-pub(super) fn runtime_says_otherwise() -> Diagnosis {
+pub(crate) fn runtime_says_otherwise() -> Diagnosis {
     let words = "failed to pull and unpack image \"registry.corp.io/team/api:1.4.2\": failed to resolve reference \
         \"registry.corp.io/team/api:1.4.2\": failed to do request: Head \"https://mirror.corp.io/v2/team/api/manifests/\
         1.4.2?ns=registry.corp.io\": dial tcp: lookup mirror.corp.io on 10.0.0.2:53: no such host";
     success_world().pulled(refused(words), None).diagnose()
 }
 
-pub(super) fn runtime_dead() -> Diagnosis {
+pub(crate) fn runtime_dead() -> Diagnosis {
     World { runtime: Some(runtime(RuntimeAnswer::Broken(SocketFailure::Refused))), ..missing_tag_world() }.diagnose()
 }
 
-pub(super) fn missing_tag() -> Diagnosis {
+pub(crate) fn missing_tag() -> Diagnosis {
     missing_tag_world().diagnose()
 }
 
@@ -94,7 +94,7 @@ fn missing_tag_world() -> World {
     }
 }
 
-pub(super) fn no_such_host() -> Diagnosis {
+pub(crate) fn no_such_host() -> Diagnosis {
     let dns = DnsEvidence {
         outcome: DnsOutcome::NameNotFound,
         ms: 14,
@@ -107,7 +107,7 @@ pub(super) fn no_such_host() -> Diagnosis {
         .diagnose()
 }
 
-pub(super) fn connect_timeout() -> Diagnosis {
+pub(crate) fn connect_timeout() -> Diagnosis {
     let ips = ["198.51.100.17", "198.51.100.18", "2001:db8:2::17"].map(ip);
     let addresses = ips.map(|ip| AddressEvidence { ip, outcome: ConnectOutcome::Timeout, ms: 3_500 }).to_vec();
     let connect = ConnectEvidence {
@@ -127,7 +127,7 @@ pub(super) fn connect_timeout() -> Diagnosis {
     World::of(image, vec![hop], vec![asked(0, Question::Manifest, Answer::NotReached)]).diagnose()
 }
 
-pub(super) fn expired_certificate() -> Diagnosis {
+pub(crate) fn expired_certificate() -> Diagnosis {
     let now = "2026-07-01T12:00:00Z".parse().unwrap();
     let leaf = CertificateFacts {
         subject: "CN=registry.corp.io,O=Corp".into(),
@@ -148,7 +148,7 @@ pub(super) fn expired_certificate() -> Diagnosis {
     world.diagnose()
 }
 
-pub(super) fn private_without_login() -> Diagnosis {
+pub(crate) fn private_without_login() -> Diagnosis {
     let hops = vec![with_http(reached(Role::Registry, "registry.corp.io"), 401), with_http(token_host(), 401)];
     let challenge = Challenge::Bearer {
         realm: "https://auth.corp.io/token".into(),
@@ -168,7 +168,7 @@ pub(super) fn private_without_login() -> Diagnosis {
     .diagnose()
 }
 
-pub(super) fn one_login_rejected() -> Diagnosis {
+pub(crate) fn one_login_rejected() -> Diagnosis {
     let hops = vec![with_http(reached(Role::Registry, "registry.corp.io"), 403), with_http(token_host(), 200)];
     let of = |index, hop, question, answer| Exchange {
         identity: Identity::Credential(index),
@@ -198,7 +198,7 @@ pub(super) fn one_login_rejected() -> Diagnosis {
     world.diagnose()
 }
 
-pub(super) fn rate_limited() -> Diagnosis {
+pub(crate) fn rate_limited() -> Diagnosis {
     let hops = vec![
         with_http(reached(Role::Registry, "registry-1.docker.io"), 429),
         with_http(reached(Role::Token, "auth.docker.io"), 200),
@@ -218,7 +218,7 @@ pub(super) fn rate_limited() -> Diagnosis {
         .diagnose()
 }
 
-pub(super) fn dead_layer_host() -> Diagnosis {
+pub(crate) fn dead_layer_host() -> Diagnosis {
     let mut blob = reached(Role::Blob, "corp-registry-layers.s3.eu-central-1.amazonaws.com");
     blob.tls = None;
     blob.connect = Some(ConnectEvidence {
@@ -237,14 +237,14 @@ pub(super) fn dead_layer_host() -> Diagnosis {
     world.diagnose()
 }
 
-pub(super) fn platform_mismatch() -> Diagnosis {
+pub(crate) fn platform_mismatch() -> Diagnosis {
     let mut world = World::served(Vec::new(), Vec::new());
     let entries = ["linux/arm64", "linux/arm/v7"].map(|p| Descriptor { platform: p.parse().ok(), ..descriptor(7) });
     world.image(Manifest::Index { entries: entries.to_vec(), chosen: None }, "linux/arm64");
     world.diagnose()
 }
 
-pub(super) fn success() -> Diagnosis {
+pub(crate) fn success() -> Diagnosis {
     success_world().diagnose()
 }
 
@@ -253,7 +253,7 @@ fn success_world() -> World {
     World::served(vec![blob], vec![asked(2, Question::Blob { digest: DIGEST.into() }, ok())])
 }
 
-pub(super) fn degraded() -> Diagnosis {
+pub(crate) fn degraded() -> Diagnosis {
     let mut world = success_world();
     world.image(Manifest::Image { config: config(), layers: vec![descriptor(31_000_000)] }, "linux/arm64");
     for hop in &mut world.endpoint.hops {
@@ -263,18 +263,18 @@ pub(super) fn degraded() -> Diagnosis {
     world.diagnose()
 }
 
-pub(super) fn invalid_reference() -> Diagnosis {
+pub(crate) fn invalid_reference() -> Diagnosis {
     World::of("registry.corp.io/Team/API:1.4.2", Vec::new(), Vec::new()).diagnose()
 }
 
-pub(super) fn inconclusive() -> Diagnosis {
+pub(crate) fn inconclusive() -> Diagnosis {
     let hop = reached(Role::Registry, "registry.corp.io");
     let mut world = World::of(IMAGE, vec![hop], Vec::new());
     world.cut_short = true;
     world.diagnose()
 }
 
-pub(super) fn proxy_denies() -> Diagnosis {
+pub(crate) fn proxy_denies() -> Diagnosis {
     let denied = ProxyOutcome::Denied { reason: "access to this category is blocked".into() };
     let mut hop = Hop {
         via: "http://proxy.corp.io:3128".into(),
