@@ -11,7 +11,7 @@ use anstyle::{AnsiColor, Style as Paint};
 use super::layout::{Line, at_most, cut_end, cut_middle, pad, width, wrap};
 use super::{Style, beside_the_cause, kubelet, owner_in_words, phase, pulled, shown};
 use crate::cause::{Confidence, Severity};
-use crate::diagnosis::{Diagnosis, Verdict};
+use crate::diagnosis::{Diagnosis, ExaminedBy, Verdict};
 use crate::finding::{Finding, Remedy};
 
 /// The lines that one image may take.
@@ -145,8 +145,9 @@ impl Screen {
             Verdict::Failing => ("WOULD FAIL", AnsiColor::Red),
             Verdict::Inconclusive => ("CANNOT TELL", AnsiColor::Yellow),
         };
-        let mut parts =
-            vec![("  ", shown(&diagnosis.target.image)), (" ", format!("from {}", shown(&diagnosis.node.name)))];
+        let by = if diagnosis.examined_by == ExaminedBy::Agent { " by its agent" } else { "" };
+        let from = format!("from {}{by}", shown(&diagnosis.node.name));
+        let mut parts = vec![("  ", shown(&diagnosis.target.image)), (" ", from)];
         if let Some(cause) = &diagnosis.cause {
             let doubt = if cause.confidence == Confidence::Certain { "" } else { "?" };
             parts.push(("  ", format!("[{}{doubt}]", cause.code)));
