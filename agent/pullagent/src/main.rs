@@ -9,6 +9,7 @@ mod examination;
 mod fixtures;
 mod hardening;
 mod http;
+mod inquiry;
 mod kube;
 mod memory;
 mod metrics;
