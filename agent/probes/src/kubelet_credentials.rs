@@ -45,9 +45,31 @@ impl KubeletCredentials {
         self.plugins.forbid(why);
     }
 
+    /// Offers none of it, for this reason; what the kubelet would offer is then named as not read.
+    pub fn withhold(&mut self, why: &str) {
+        self.forbid_plugins(why);
+        if let Some(GivenCredential::NodeFile { path, .. }) = self.file.take() {
+            self.unread.push(format!("node {path} ({why})"));
+        }
+    }
+
     /// What the kubelet would offer for `image`, in its order. Runs the plugins that are for it, each for at most
     /// `limit`.
     pub async fn offered(&self, image: &str, limit: Duration) -> Vec<GivenCredential> {
         self.file.iter().cloned().chain(self.plugins.ask(image, limit).await).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_withheld_is_named_and_not_offered() {
+        let file = GivenCredential::NodeFile { path: "/root/.docker/config.json".to_owned(), logins: Vec::new() };
+        let mut credentials = KubeletCredentials { file: Some(file), ..KubeletCredentials::default() };
+        credentials.withhold("only root may use it");
+        assert_eq!(credentials.unread, ["node /root/.docker/config.json (only root may use it)"]);
+        assert_eq!(credentials.offered("r.io/a:1", Duration::from_secs(1)).await, []);
     }
 }

@@ -11,17 +11,18 @@ mod tests;
 
 use std::net::SocketAddr;
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use jiff::Timestamp;
 
 use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::page;
+use crate::socket::Peer;
 
 pub(crate) use guard::Hosts;
 pub(crate) use listener::{Bounds, keep_serving};
@@ -116,14 +117,23 @@ async fn metrics(State(served): State<Served>) -> Response {
     ([(CONTENT_TYPE, METRICS_TYPE)], served.metrics.render()).into_response()
 }
 
-async fn reports(State(served): State<Served>) -> Response {
-    ([(CONTENT_TYPE, "application/json")], served.memory.reports_json() + "\n").into_response()
+async fn reports(State(served): State<Served>, peer: Option<Extension<Peer>>) -> Response {
+    let memory = &served.memory;
+    let json = if is_root(peer) { memory.reports_json() } else { memory.reports_json_for_others() };
+    ([(CONTENT_TYPE, "application/json")], json + "\n").into_response()
 }
 
-async fn the_page(State(served): State<Served>) -> Response {
-    let mut response = Html(page::render(&served.memory.snapshot(), Timestamp::now())).into_response();
+async fn the_page(State(served): State<Served>, peer: Option<Extension<Peer>>) -> Response {
+    let snapshot = served.memory.snapshot();
+    let snapshot = if is_root(peer) { snapshot } else { snapshot.for_others() };
+    let mut response = Html(page::render(&snapshot, Timestamp::now())).into_response();
     if let Ok(policy) = HeaderValue::from_str(&page::CONTENT_SECURITY_POLICY) {
         response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
     }
     response
+}
+
+/// Whether root asks, by the kernel's word. Over TCP anybody may.
+fn is_root(peer: Option<Extension<Peer>>) -> bool {
+    peer.is_some_and(|Extension(peer)| peer.is_root())
 }

@@ -24,6 +24,7 @@ use crate::settings::Settings;
 
 pub(crate) use accounts::list_accounts;
 pub(crate) use client::Cluster;
+pub(crate) use error::KubeError;
 pub(crate) use events::pod_events;
 pub(crate) use identity::{Asked, Surroundings, choose};
 pub(crate) use pods::{Whereabouts, get_pod, list_pods, whereabouts};

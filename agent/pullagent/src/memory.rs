@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use pullagent_diagnosis::cause::Code;
 use pullagent_diagnosis::diagnosis::{Diagnosis, NodeReport, REPORTS_SCHEMA, Verdict};
+use pullagent_diagnosis::for_others::redact_for_others;
 use pullagent_diagnosis::report::{self, Format, Style};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -181,10 +182,12 @@ impl Memory {
 
     /// The last diagnoses as `pullagent.dev/reports/v1`, on one line.
     pub(crate) fn reports_json(&self) -> String {
-        let kept = self.snapshot().reports;
-        let items = kept.iter().map(|kept| &*kept.json).collect();
-        // Text that is JSON already and a constant: there is nothing to fail.
-        serde_json::to_string(&Reports { schema: REPORTS_SCHEMA, items }).unwrap_or_default()
+        list(&self.snapshot())
+    }
+
+    /// The same as those may read it who are not root.
+    pub(crate) fn reports_json_for_others(&self) -> String {
+        list(&self.snapshot().for_others())
     }
 
     /// What is held is whole between any two statements, so a panic elsewhere spoils nothing.
@@ -193,11 +196,36 @@ impl Memory {
     }
 }
 
+impl Snapshot {
+    /// The same as those may read it who are not root. A report that cannot be read again is left out.
+    pub(crate) fn for_others(self) -> Self {
+        let redacted = |kept: &Arc<Kept>| {
+            let mut diagnosis = kept.diagnosis()?;
+            redact_for_others(&mut diagnosis);
+            let json = as_json(&diagnosis)?;
+            Some(Arc::new(Kept { image: kept.image.clone(), pod: kept.pod.clone(), json }))
+        };
+        let reports = self.reports.iter().filter_map(redacted).collect();
+        let mut checks = self.checks;
+        for run in checks.iter_mut().filter_map(|check| check.last.as_mut()) {
+            // What of it would have to be hidden is not known any more; the code says enough.
+            run.summary = None;
+        }
+        Self { reports, checks, ..self }
+    }
+}
+
 impl Inner {
     fn forget(&mut self, mut gone: impl FnMut(&Kept) -> bool) {
         self.reports.retain(|kept| !gone(kept));
         self.bytes = self.reports.iter().map(|kept| kept.json.get().len()).sum();
     }
+}
+
+fn list(snapshot: &Snapshot) -> String {
+    let items = snapshot.reports.iter().map(|kept| &*kept.json).collect();
+    // Text that is JSON already and a constant: there is nothing to fail.
+    serde_json::to_string(&Reports { schema: REPORTS_SCHEMA, items }).unwrap_or_default()
 }
 
 /// The report's JSON, unless it is too large.
@@ -276,6 +304,18 @@ mod tests {
         memory.remember(None, &failing("r.io/x:1"));
         let list: pullagent_diagnosis::diagnosis::Reports = serde_json::from_str(&memory.reports_json()).unwrap();
         assert_eq!(list.items, [failing("r.io/x:1")]);
+    }
+
+    #[test]
+    fn others_read_the_same_reports_without_users() {
+        let memory = Memory::default();
+        memory.remember(None, &diagnosis("r.io/x:1"));
+        let users = |json: String| {
+            let list: pullagent_diagnosis::diagnosis::Reports = serde_json::from_str(&json).unwrap();
+            list.items.iter().flat_map(|item| &item.credentials).filter(|row| row.user.is_some()).count()
+        };
+        assert!(users(memory.reports_json()) > 0);
+        assert_eq!(users(memory.reports_json_for_others()), 0);
     }
 
     #[test]

@@ -72,6 +72,13 @@ pub(crate) struct Peer {
     pub(crate) pid: Option<i32>,
 }
 
+impl Peer {
+    /// Whether it may see everything.
+    pub(crate) const fn is_root(self) -> bool {
+        self.uid == 0
+    }
+}
+
 /// A socket that is listened at; its file goes with it.
 #[derive(Debug)]
 pub(crate) struct Socket {

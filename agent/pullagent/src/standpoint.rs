@@ -34,6 +34,14 @@ pub(crate) struct Here {
     pub(crate) socket: Option<PathBuf>,
 }
 
+impl Here {
+    /// Offers nothing of what the node's kubelet has of its own, for this reason.
+    pub(crate) fn withhold_credentials(&mut self, why: &str) {
+        self.credentials.withhold(why);
+        self.node.unread_credentials.clone_from(&self.credentials.unread);
+    }
+}
+
 /// How much of the node is read.
 pub(crate) enum Wanted {
     /// What these cases need.

@@ -11,13 +11,16 @@ use pullagent_diagnosis::diagnosis::Diagnosis;
 use pullagent_diagnosis::report::{self, Format};
 use pullagent_diagnosis::reproduction::Policy;
 use pullagent_probes::Limits;
+use pullagent_proto::v1::Pull as Asked;
 
+use crate::agent_client::{AgentClient, Unanswered, is_shut_out};
 use crate::cli::kube::KubeArguments;
-use crate::cli::{FailOn, ProbeArguments};
+use crate::cli::standpoint::StandpointArguments;
+use crate::cli::{FailOn, ProbeArguments, Pull};
 use crate::examination::{Examination, waiting};
 use crate::kube::{get_pod, open, pull_secrets};
 use crate::settings::Settings;
-use crate::standpoint::{self, Wanted};
+use crate::standpoint::{self, Here, Wanted};
 use crate::terminal::{self, StatusLine};
 
 /// Images examined at the same time; they are reported in the order of the command line.
@@ -45,9 +48,32 @@ pub(crate) async fn run(arguments: ProbeArguments) -> anyhow::Result<u8> {
     let style = terminal::style(arguments.verbose);
     let status = StatusLine::new(arguments.output == Format::Text && !arguments.list_hosts);
     let policy = Policy::from(arguments.pull);
+    let agent = match agent(&arguments, &settings, &here).await {
+        Some(Ok(agent)) => Some(agent),
+        Some(Err(unanswered)) => {
+            here.node.not_checked.push(unanswered.note());
+            None
+        }
+        None => None,
+    };
     let examination = Examination { here: &here, limits: &limits, policy, release: None, denied: None };
     let show = |found: &Diagnosis, progress| status.show(&waiting(found, progress));
-    let mut answers = stream::iter(cases).map(|case| examination.answer(case, &show)).buffered(AT_ONCE);
+    let (agent, examination, show, status, limits) = (agent.as_ref(), &examination, &show, &status, &limits);
+    let pull = if arguments.pull == Pull::Never { Asked::Never } else { Asked::Auto };
+    let answer = |case: Case| async move {
+        let Some(agent) = agent else { return examination.answer(case, show).await };
+        match agent.probe(&case, pull, limits.total, |text| status.show(text)).await {
+            Ok(diagnosis) => diagnosis,
+            Err(unanswered) => {
+                let mut diagnosis = examination.answer(case, show).await;
+                diagnosis.not_checked.push(unanswered.note());
+                diagnosis
+            }
+        }
+    };
+    // The agent does one thing at a time for each user.
+    let at_once = if agent.is_some() { 1 } else { AT_ONCE };
+    let mut answers = stream::iter(cases).map(answer).buffered(at_once);
     let mut verdicts = Vec::new();
     while let Some(diagnosis) = answers.next().await {
         let first = verdicts.is_empty();
@@ -67,6 +93,23 @@ pub(crate) async fn run(arguments: ProbeArguments) -> anyhow::Result<u8> {
         terminal::print(&format!("{gap}{text}{end}"))?;
     }
     Ok(report::exit_code(verdicts, arguments.fail_on == Some(FailOn::Degraded)))
+}
+
+/// The node's agent, where the runtime's socket is closed to this user and the agent can do what is asked for; or why it
+/// does not answer. `None` where there is no need of one.
+async fn agent(
+    arguments: &ProbeArguments,
+    settings: &Settings,
+    here: &Here,
+) -> Option<Result<AgentClient, Unanswered>> {
+    let StandpointArguments { runtime_endpoint, host_root, .. } = &arguments.standpoint;
+    let is_this_node = runtime_endpoint.is_none() && host_root.is_none();
+    // What a pod has is not the caller's to hand on, and an agent pulls nothing.
+    let is_for_agents = is_this_node && arguments.pod.is_none() && arguments.pull != Pull::Always;
+    if !is_for_agents || !is_shut_out(here).await {
+        return None;
+    }
+    Some(AgentClient::connect(&settings.socket).await)
 }
 
 fn case(image: &str, arguments: &ProbeArguments, credentials: &[GivenCredential]) -> Case {
