@@ -126,7 +126,7 @@ async fn a_user_has_one_question_at_a_time_and_takes_it_back_by_going() {
     let root = tempfile::tempdir().unwrap();
     let service = AgentService::new(settings(root.path()), None, Vec::new(), Memory::default());
     let (mut client, _folder) = client(service, SOMEBODY).await;
-    let image = format!("localhost:{}/a:1", silent.local_addr().unwrap().port());
+    let image = format!("127.0.0.1:{}/a:1", silent.local_addr().unwrap().port());
     let updates = client.probe(request(&image)).await.unwrap();
     let (mut connection, _) = silent.accept().await.unwrap();
     let refused = client.probe(request(&image)).await.unwrap_err();
@@ -171,6 +171,7 @@ async fn a_pod_is_asked_about_where_it_is_and_with_its_own_secrets() {
         format!(r#"{{"auths":{{"registry.test:{port}":{{"username":"ci-robot","password":"c0rrect-horse"}}}}}}"#);
     let secret = serde_json::json!({ "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/dockerconfigjson",
         "metadata": { "name": "pull", "namespace": "shop" }, "stringData": { ".dockerconfigjson": config } });
+    api.create_namespace("shop").await.unwrap();
     api.apply(&format!("---\n{secret}\n")).await.unwrap();
     let image = format!("registry.test:{port}/team/api:1");
     for node in ["node-1", "node-2"] {
