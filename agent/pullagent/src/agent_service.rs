@@ -8,7 +8,6 @@ mod request;
 #[cfg(test)]
 mod tests;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,21 +59,14 @@ const PLAIN: Style = Style { width: 0, color: false, verbose: 0 };
 pub(crate) struct AgentService {
     settings: Arc<Settings>,
     cluster: Option<Arc<Cluster>>,
-    /// The API server's addresses.
-    api_server: Vec<IpAddr>,
     memory: Memory,
     callers: Callers,
 }
 
 impl AgentService {
-    /// Answers about the node of `settings`; about its pods where there is an API server to ask, which is at `api_server`.
-    pub(crate) fn new(
-        settings: Arc<Settings>,
-        cluster: Option<Arc<Cluster>>,
-        api_server: Vec<IpAddr>,
-        memory: Memory,
-    ) -> Self {
-        Self { settings, cluster, api_server, memory, callers: Callers::default() }
+    /// Answers about the node of `settings`; about its pods where there is an API server to ask.
+    pub(crate) fn new(settings: Arc<Settings>, cluster: Option<Arc<Cluster>>, memory: Memory) -> Self {
+        Self { settings, cluster, memory, callers: Callers::default() }
     }
 
     /// The service as a part of what a socket serves, which must add the [`Peer`] to each request.
@@ -109,15 +101,19 @@ impl AgentService {
     }
 
     /// What is not contacted for whoever asks: the agent reaches more than he may.
-    fn denied(&self) -> Arc<DeniedAddresses> {
-        denied_addresses(&self.settings, self.api_server.clone())
+    async fn denied(&self) -> Arc<DeniedAddresses> {
+        let api_server = match &self.cluster {
+            Some(cluster) => cluster.addresses().await,
+            None => Vec::new(),
+        };
+        denied_addresses(&self.settings, api_server)
     }
 
     async fn diagnose(&self, asked: &Asked) -> anyhow::Result<Diagnosis> {
         let mut here = standpoint::look(&self.settings, Wanted::Cases(vec![asked.case.clone()])).await?;
         here.withhold_credentials("the agent offers for others only the logins that they bring");
         let limits = limits(asked.time);
-        let denied = Some(self.denied());
+        let denied = Some(self.denied().await);
         let examination = Examination { here: &here, limits: &limits, policy: asked.policy, release: None, denied };
         Ok(examination.answer(asked.case.clone(), |_, _| {}).await)
     }
@@ -138,10 +134,10 @@ impl AgentService {
                 return Ok(WhyReply { report_json: Vec::new(), waiting_json });
             }
         };
-        let limits = limits(WHY);
+        let (limits, denied) = (limits(WHY), self.denied().await);
         let mut report_json = Vec::new();
         for case in &failing.cases {
-            let diagnosis = failing.diagnose(case, &limits, Policy::ForOthers, Some(self.denied()), |_, _| {}).await;
+            let diagnosis = failing.diagnose(case, &limits, Policy::ForOthers, Some(denied.clone()), |_, _| {}).await;
             report_json.push(json(diagnosis, peer));
         }
         Ok(WhyReply { report_json, waiting_json: String::new() })

@@ -1,7 +1,6 @@
 //! The pullagent command: reads the command line, runs one command, and ends with its exit status.
 
 mod agent_client;
-#[cfg_attr(not(test), expect(dead_code, reason = "the daemon that serves it comes next"))]
 mod agent_service;
 mod cli;
 mod command;

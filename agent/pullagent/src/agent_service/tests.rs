@@ -21,11 +21,11 @@ use crate::socket::Socket;
 
 const WORLD: &str = r#"
 about = "a private repository for one user, and a public one"
-image = "registry.test:{main.port}/team/api:1"
+image = "localhost:{main.port}/team/api:1"
 
 [registry.main]
-host = "registry.test"
-auth = "bearer"
+host = "localhost"
+auth = "basic"
 users = { ci-robot = "c0rrect-horse" }
 
 [[registry.main.repository]]
@@ -105,10 +105,10 @@ async fn a_callers_login_serves_the_callers_question_and_only_root_reads_its_use
     let world = World::from_toml("agent", WORLD).await.unwrap();
     let (root, port) = (root_of(&world), world.addr("main").unwrap().port());
     for uid in [ROOT, SOMEBODY] {
-        let service = AgentService::new(settings(root.path()), None, Vec::new(), Memory::default());
+        let service = AgentService::new(settings(root.path()), None, Memory::default());
         let (mut client, _folder) = client(service, uid).await;
         let credentials = vec![login("c0rrect-horse")];
-        let image = format!("registry.test:{port}/team/api:1");
+        let image = format!("localhost:{port}/team/api:1");
         let (progress, report) = probed(&mut client, ProbeRequest { credentials, ..request(&image) }).await;
         assert!(progress > 0, "it is told that it has begun");
         assert_eq!((&report["verdict"], &report["examinedBy"]), (&"pullable".into(), &"agent".into()), "{report}");
@@ -124,7 +124,7 @@ async fn a_callers_login_serves_the_callers_question_and_only_root_reads_its_use
 async fn a_user_has_one_question_at_a_time_and_takes_it_back_by_going() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let root = tempfile::tempdir().unwrap();
-    let service = AgentService::new(settings(root.path()), None, Vec::new(), Memory::default());
+    let service = AgentService::new(settings(root.path()), None, Memory::default());
     let (mut client, _folder) = client(service, SOMEBODY).await;
     let image = format!("127.0.0.1:{}/a:1", silent.local_addr().unwrap().port());
     let updates = client.probe(request(&image)).await.unwrap();
@@ -144,7 +144,7 @@ async fn reports_are_for_everybody_and_users_for_root() {
     memory.remember(None, &fixtures::diagnosis("r.io/x:1"));
     let root = tempfile::tempdir().unwrap();
     for uid in [ROOT, SOMEBODY] {
-        let service = AgentService::new(settings(root.path()), None, Vec::new(), memory.clone());
+        let service = AgentService::new(settings(root.path()), None, memory.clone());
         let (mut client, _folder) = client(service, uid).await;
         let json = client.reports(ReportsRequest {}).await.unwrap().into_inner().reports_json;
         let list: Value = serde_json::from_str(&json).unwrap();
@@ -157,7 +157,7 @@ async fn reports_are_for_everybody_and_users_for_root() {
 #[tokio::test]
 async fn nobody_is_answered_without_the_kernels_word() {
     let root = tempfile::tempdir().unwrap();
-    let service = AgentService::new(settings(root.path()), None, Vec::new(), Memory::default());
+    let service = AgentService::new(settings(root.path()), None, Memory::default());
     let refused = service.reports(Request::new(ReportsRequest {})).await.unwrap_err();
     assert_eq!(refused.code(), tonic::Code::Unauthenticated);
 }
@@ -167,13 +167,12 @@ async fn a_pod_is_asked_about_where_it_is_and_with_its_own_secrets() {
     let (api, world) = tokio::join!(KubeApi::start(), World::from_toml("agent", WORLD));
     let (api, world) = (api.expect("the API server starts; `tests/setup` builds it"), world.unwrap());
     let (root, port) = (root_of(&world), world.addr("main").unwrap().port());
-    let config =
-        format!(r#"{{"auths":{{"registry.test:{port}":{{"username":"ci-robot","password":"c0rrect-horse"}}}}}}"#);
+    let config = format!(r#"{{"auths":{{"localhost:{port}":{{"username":"ci-robot","password":"c0rrect-horse"}}}}}}"#);
     let secret = serde_json::json!({ "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/dockerconfigjson",
         "metadata": { "name": "pull", "namespace": "shop" }, "stringData": { ".dockerconfigjson": config } });
     api.create_namespace("shop").await.unwrap();
     api.apply(&format!("---\n{secret}\n")).await.unwrap();
-    let image = format!("registry.test:{port}/team/api:1");
+    let image = format!("localhost:{port}/team/api:1");
     for node in ["node-1", "node-2"] {
         api.create_node(node).await.unwrap();
         let pod = Pod::new(node, "shop", &format!("web-{node}")).container("app", &image).pull_secret("pull");
@@ -186,7 +185,7 @@ async fn a_pod_is_asked_about_where_it_is_and_with_its_own_secrets() {
     let settings = settings(root.path());
     let arguments = KubeArguments { kubeconfig: Some(kubeconfig), ..KubeArguments::default() };
     let cluster = Arc::new(open(&arguments, &settings).await.unwrap());
-    let service = AgentService::new(settings, Some(cluster), Vec::new(), Memory::default());
+    let service = AgentService::new(settings, Some(cluster), Memory::default());
     let (mut client, _folder) = client(service, SOMEBODY).await;
     let about = |pod: &str| WhyRequest { namespace: "shop".to_owned(), pod: pod.to_owned() };
     let reply = client.why(about("web-node-1")).await.unwrap().into_inner();

@@ -11,6 +11,7 @@ use tracing::level_filters::LevelFilter;
 use tracing::{error, info, warn};
 
 use crate::INTERRUPTED;
+use crate::agent_service::AgentService;
 use crate::cli::run::{LogLevel, RunArguments};
 use crate::daemon::{Daemon, Ended, Sources};
 use crate::http::{Bounds, Readiness, Served, Settings as Http, keep_serving, on_socket};
@@ -45,8 +46,9 @@ pub(crate) async fn run(arguments: RunArguments) -> anyhow::Result<u8> {
     metrics.reloaded(true);
     let served = Served { memory, metrics, readiness: Readiness::default() };
     let (stop, stopped) = watch::channel(false);
-    let mut servers = serve(&settings, &served, &stopped).await;
     let cluster = open(&settings).await;
+    let agent = AgentService::new(settings.clone(), cluster.clone(), served.memory.clone());
+    let mut servers = serve(&settings, &served, agent, &stopped).await;
     servers.spawn(lint(settings.clone(), served.clone()));
     let sources = match &cluster {
         Some(cluster) if settings.watch.pods => watched(cluster, &settings, &served, &mut servers),
@@ -76,7 +78,12 @@ pub(crate) async fn run(arguments: RunArguments) -> anyhow::Result<u8> {
 }
 
 /// Serves at every place that the settings name. One that cannot be had is told of, and the daemon goes on without.
-async fn serve(settings: &Settings, served: &Served, stopped: &watch::Receiver<bool>) -> JoinSet<()> {
+async fn serve(
+    settings: &Settings,
+    served: &Served,
+    agent: AgentService,
+    stopped: &watch::Receiver<bool>,
+) -> JoinSet<()> {
     let mut servers = JoinSet::new();
     let http = Http { listen: settings.http.listen, reports: settings.http.reports, metrics: settings.metrics.listen };
     let stop = || {
@@ -100,7 +107,7 @@ async fn serve(settings: &Settings, served: &Served, stopped: &watch::Receiver<b
     };
     match opened {
         Ok(socket) => {
-            servers.spawn(socket.serve(on_socket(served), stop()));
+            servers.spawn(socket.serve(on_socket(served).merge(agent.router()), stop()));
         }
         Err(error) => warn!("no socket: {error}"),
     }
