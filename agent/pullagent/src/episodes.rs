@@ -96,13 +96,13 @@ impl Episodes {
     /// No episode yet, on the node of this name.
     pub(crate) fn new(node: &str, limits: EventLimits) -> Self {
         let per_hour = limits.per_minute.saturating_mul(60);
-        // Half of the burst stays for the other namespaces; what returns goes round in turn.
-        let of_namespace = limits.burst.div_ceil(2);
+        // One that fails alone may use all of it: what returns goes round in turn, so that another namespace waits for one
+        // token at most.
         Self {
             node: node.to_owned(),
             rates: [
                 Rate::new(per_hour, limits.burst),
-                Rate::new(per_hour, of_namespace),
+                Rate::new(per_hour, limits.burst),
                 Rate::new(OBJECT_PER_HOUR, OBJECT_BURST),
             ],
             node_full: Timestamp::MIN,
