@@ -30,12 +30,12 @@ pub(crate) enum KubeError {
         what: String,
     },
     /// The API server does not allow it.
-    #[error("{who} may not {}; {remedy}", rule.in_words())]
+    #[error("{who} may not {attempted}; {remedy}")]
     Forbidden {
         /// Who asked.
         who: String,
-        /// What would have to be allowed.
-        rule: Rule,
+        /// What was attempted.
+        attempted: String,
         /// What would allow it.
         remedy: String,
     },
@@ -155,7 +155,7 @@ pub(super) fn from_client(error: &kube::Error, rule: &Rule, asker: &Asker) -> Ku
     match error {
         kube::Error::Api(status) => match status.code {
             401 => KubeError::Unauthorized { who, server },
-            403 => KubeError::Forbidden { who, remedy: remedy(rule, is_kubelet), rule: rule.clone() },
+            403 => KubeError::Forbidden { who, attempted, remedy: remedy(rule, is_kubelet) },
             404 if rule.name.is_some() => KubeError::Absent { what: rule.object() },
             code => KubeError::Refused { attempted, status: code, text: clean(&status.message, MAX_TEXT) },
         },
