@@ -50,7 +50,7 @@ const GRACE: Duration = Duration::from_secs(3);
 /// How long one image of a pod may take.
 const WHY: Duration = Duration::from_secs(10);
 /// A pod's images altogether.
-const WHY_ALL: Duration = Duration::from_secs(60);
+const WHY_ALL: Duration = Duration::from_mins(1);
 /// How a report is laid out; JSON has no layout.
 const PLAIN: Style = Style { width: 0, color: false, verbose: 0 };
 
