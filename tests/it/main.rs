@@ -14,5 +14,6 @@ mod pullagent;
 mod scenarios;
 
 mod secrecy;
+mod socket;
 mod systemd;
 mod tenants;
