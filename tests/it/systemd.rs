@@ -1,4 +1,7 @@
-//! The unit file: systemd's own tool finds no fault with it, and what it may do is little.
+//! The unit file: systemd's own tool finds no fault with it, what it may do is little, and a real systemd runs it.
+
+mod machine;
+mod service;
 
 use std::fs;
 use std::path::{Path, PathBuf};
