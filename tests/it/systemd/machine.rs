@@ -15,7 +15,7 @@ const AS_FIRST: &str = "PULLAGENT_TEST_AS_FIRST";
 /// How long booting may take, and one command, and all that is heard of the journal.
 const BOOT: Duration = Duration::from_mins(2);
 const SECONDS_OF_A_COMMAND: &str = "60";
-const SECONDS_OF_THE_JOURNAL: &str = "300";
+const SECONDS_OF_THE_JOURNAL: &str = "120";
 
 /// The files that `tests/setup test` lays down.
 fn root() -> Option<PathBuf> {
@@ -31,7 +31,10 @@ fn root() -> Option<PathBuf> {
 pub(super) fn on_a_machine(name: &str, files: &[(&Path, &str)], test: impl FnOnce(&mut Machine)) {
     let root = root().filter(|_| nix::unistd::geteuid().is_root());
     let Some(root) = root else {
-        assert!(std::env::var_os("CI").is_none(), "this test needs root, and what `tests/setup test` lays down as root");
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "this test needs root, and what `tests/setup test` lays down as root"
+        );
         eprintln!("NOT TESTED: {name} needs root, and what `tests/setup test` lays down as root");
         return;
     };
@@ -89,7 +92,8 @@ impl Machine {
             };
             let text = String::from_utf8_lossy(&bytes[..count]).into_owned();
             up |= text.lines().any(|line| line == "READY=1");
-            leader = text.lines().find_map(|line| line.strip_prefix("X_NSPAWN_LEADER_PID=").map(str::to_owned)).or(leader);
+            leader =
+                text.lines().find_map(|line| line.strip_prefix("X_NSPAWN_LEADER_PID=").map(str::to_owned)).or(leader);
         }
         let leader = leader.expect("its process 1");
         Self { leader, _nspawn: nspawn, _folder: folder, _lock: lock, journal: None }
@@ -124,23 +128,28 @@ impl Machine {
     /// Listens to what is logged of a unit from now on.
     pub(super) fn listen(&mut self, unit: &str) {
         let follow = ["journalctl", "--follow", "--no-tail", "--output=cat", "--unit", unit];
-        let mut child = self.command(&follow, SECONDS_OF_THE_JOURNAL).stdout(Stdio::piped()).spawn().expect("nsenter starts");
+        let mut child =
+            self.command(&follow, SECONDS_OF_THE_JOURNAL).stdout(Stdio::piped()).spawn().expect("nsenter starts");
         self.journal = child.stdout.take().map(BufReader::new);
     }
 
-    /// Waits until a line with all these words is logged, after those heard before; that line.
+    /// Waits until all of these are logged, in whatever order, after what was heard before: a line with all words of the
+    /// first, and so on. The daemon and systemd write to the journal on ways of their own. Returns the lines.
     #[track_caller]
-    pub(super) fn hear(&mut self, words: &[&str]) -> String {
+    pub(super) fn hear<const N: usize>(&mut self, wanted: [&[&str]; N]) -> [String; N] {
         let journal = self.journal.as_mut().expect("it is listened to");
+        let mut found = [const { None }; N];
         let mut heard = String::new();
-        loop {
+        while found.iter().any(Option::is_none) {
             let start = heard.len();
             let count = journal.read_line(&mut heard).expect("the journal");
-            assert!(count > 0, "{words:?} is not said after:\n{heard}");
+            assert!(count > 0, "of {wanted:?} only {found:?} is said in:\n{heard}");
             let line = &heard[start..];
-            if words.iter().all(|word| line.contains(word)) {
-                return line.trim_end().to_owned();
+            let of_line = |&at: &usize| found[at].is_none() && wanted[at].iter().all(|word| line.contains(word));
+            if let Some(at) = (0..N).find(of_line) {
+                found[at] = Some(line.trim_end().to_owned());
             }
         }
+        found.map(Option::unwrap_or_default)
     }
 }

@@ -51,8 +51,8 @@ fn start(machine: &mut Machine) {
     // When the command returns it answers already.
     machine.ok(&["pullagent", "health"]);
     assert_eq!(machine.property(UNIT, "ActiveState"), "active");
-    machine.hear(&["no pod is watched: "]);
-    machine.hear(&["Got notification message", "READY=1", "STATUS=0 pods, 0 failing"]);
+    let ready = ["Got notification message", "READY=1", "STATUS=0 pods, 0 failing"];
+    machine.hear([&["no pod is watched: "], &ready]);
     let status = machine.ok(&["systemctl", "status", "--no-pager", UNIT]);
     assert!(status.contains("Status: \"0 pods, 0 failing, 0 examinations"), "{status}");
 }
@@ -64,7 +64,8 @@ fn ask(machine: &Machine) {
     machine.ok(&[&nobody[..], &["--groups=pullagent", "pullagent", "health"]].concat());
     let stranger = machine.run(&[&nobody[..], &["--clear-groups", "pullagent", "health"]].concat());
     assert_eq!(stranger.status.code(), Some(1));
-    let metrics = "exec 3<>/dev/tcp/127.0.0.1/9477; printf 'GET /metrics HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3; cat <&3";
+    let metrics =
+        "exec 3<>/dev/tcp/127.0.0.1/9477; printf 'GET /metrics HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3; cat <&3";
     let metrics = machine.ok(&["bash", "-c", metrics]);
     assert!(metrics.contains("pullagent_kube_connected 0"), "{metrics}");
 }
@@ -91,7 +92,8 @@ fn confine(machine: &Machine) {
     for path in ["/run/pullagent/new", "/tmp/new"] {
         assert!(touch(path).status.success(), "{path} cannot be written");
     }
-    for path in ["/etc/pullagent/new", "/usr/new", "/var/lib/new", "/root/new", "/run/new", "/proc/sys/kernel/hostname"] {
+    for path in ["/etc/pullagent/new", "/usr/new", "/var/lib/new", "/root/new", "/run/new", "/proc/sys/kernel/hostname"]
+    {
         let said = touch(path).stderr;
         let said = String::from_utf8_lossy(&said);
         assert!(said.contains("Read-only file system"), "{path}: {said}");
@@ -101,18 +103,18 @@ fn confine(machine: &Machine) {
 /// What cannot be read leaves everything as it was.
 fn reload(machine: &mut Machine) {
     let pid = machine.property(UNIT, "MainPID");
+    let said = format!("Got notification message from PID {pid} ");
     let write = |machine: &Machine, line: &str| machine.ok(&["sh", "-c", &format!("echo '{line}' >>{SETTINGS}")]);
     write(machine, "nonsense: true");
     machine.ok(&["systemctl", "reload", UNIT]);
-    machine.hear(&["Got notification message", "RELOADING=1", "MONOTONIC_USEC="]);
-    let told = machine.hear(&["the old settings stay"]);
+    let begun = [said.as_str(), "RELOADING=1", "MONOTONIC_USEC="];
+    let ready = [said.as_str(), "READY=1"];
+    let [_, told, _] = machine.hear([&begun, &["the old settings stay"], &ready]);
     assert!(told.contains(SETTINGS) && told.contains("nonsense"), "{told}");
-    machine.hear(&["Got notification message", "READY=1"]);
     assert_eq!(machine.property(UNIT, "ActiveState"), "active");
     machine.ok(&["sed", "-i", "/nonsense/d", SETTINGS]);
     machine.ok(&["systemctl", "reload", UNIT]);
-    machine.hear(&["the settings were read again"]);
-    machine.hear(&["Got notification message", "READY=1"]);
+    machine.hear([&begun, &["the settings were read again"], &ready]);
     assert_eq!(machine.property(UNIT, "MainPID"), pid);
 }
 
@@ -120,7 +122,7 @@ fn reload(machine: &mut Machine) {
 fn stop_and_start(machine: &mut Machine) {
     amend(machine, "TimeoutStopSec=5");
     machine.ok(&["systemctl", "stop", UNIT]);
-    machine.hear(&["Got notification message", "STOPPING=1"]);
+    machine.hear([&["Got notification message", "STOPPING=1"]]);
     assert_eq!(machine.property(UNIT, "Result"), "success");
     assert_eq!(machine.property(UNIT, "ExecMainStatus"), "0");
     assert!(!machine.run(&["test", "-e", SOCKET]).status.success(), "the socket is left behind");
@@ -133,13 +135,11 @@ fn stop_and_start(machine: &mut Machine) {
 fn hang(machine: &mut Machine) {
     amend(machine, "WatchdogSec=2\nRestartSec=0");
     machine.ok(&["systemctl", "restart", UNIT]);
-    machine.hear(&["Got notification message", "READY=1"]);
     let pid = machine.property(UNIT, "MainPID");
-    machine.hear(&["Got notification message", "WATCHDOG=1"]);
-    machine.ok(&["kill", "-STOP", &pid]);
-    machine.hear(&["Watchdog timeout"]);
-    machine.hear(&["Failed with result 'watchdog'"]);
-    machine.hear(&["Got notification message", "READY=1"]);
+    let said = format!("Got notification message from PID {pid} ");
+    machine.hear([&[&said, "READY=1"], &[&said, "WATCHDOG=1"]]);
+    machine.ok(&["sh", "-c", &format!("kill -STOP {pid}")]);
+    machine.hear([&["Watchdog timeout"], &["Failed with result 'watchdog'"], &["Got notification message", "READY=1"]]);
     assert_ne!(machine.property(UNIT, "MainPID"), pid);
     assert_eq!(machine.property(UNIT, "NRestarts"), "1");
     machine.ok(&["pullagent", "health"]);
