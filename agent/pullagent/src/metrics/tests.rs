@@ -196,3 +196,21 @@ fn promtool_has_nothing_to_say() {
     let said = [output.stdout, output.stderr].concat();
     assert!(output.status.success() && said.is_empty(), "{}", String::from_utf8_lossy(&said));
 }
+
+#[test]
+fn the_documentation_has_every_family_and_its_labels() {
+    let table = include_str!("../../../../docs/operations.md");
+    let rows = table.lines().filter_map(|line| {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let name = cells.get(1)?.strip_prefix('`')?.strip_suffix('`')?;
+        let is_metric = name.starts_with("pullagent_") || name.starts_with("process_");
+        // After a colon come the values of a label.
+        let labels = cells.get(2)?.split(':').next()?.split(", ").map(|label| label.trim_matches('`'));
+        is_metric.then(|| (name, labels.filter(|label| !label.is_empty()).collect::<BTreeSet<_>>()))
+    });
+    // The buckets' label is the histogram's own.
+    let families = FAMILIES.map(|(name, _, labels)| {
+        (name, labels.iter().copied().filter(|label| *label != "le").collect::<BTreeSet<_>>())
+    });
+    assert_eq!(rows.collect::<BTreeMap<_, _>>(), BTreeMap::from(families));
+}
