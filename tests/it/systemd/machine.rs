@@ -62,6 +62,8 @@ pub(super) struct Machine {
     /// One machine at a time: all of them have the same control groups.
     _lock: File,
     journal: Option<BufReader<ChildStdout>>,
+    /// Whoever reads the journal out; it ends with the machine.
+    follower: Option<Child>,
 }
 
 impl Machine {
@@ -96,7 +98,7 @@ impl Machine {
                 text.lines().find_map(|line| line.strip_prefix("X_NSPAWN_LEADER_PID=").map(str::to_owned)).or(leader);
         }
         let leader = leader.expect("its process 1");
-        Self { leader, _nspawn: nspawn, _folder: folder, _lock: lock, journal: None }
+        Self { leader, _nspawn: nspawn, _folder: folder, _lock: lock, journal: None, follower: None }
     }
 
     fn command(&self, words: &[&str], seconds: &str) -> Command {
@@ -131,6 +133,7 @@ impl Machine {
         let mut child =
             self.command(&follow, SECONDS_OF_THE_JOURNAL).stdout(Stdio::piped()).spawn().expect("nsenter starts");
         self.journal = child.stdout.take().map(BufReader::new);
+        self.follower = Some(child);
     }
 
     /// Waits until all of these are logged, in whatever order, after what was heard before: a line with all words of the
