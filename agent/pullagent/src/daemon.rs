@@ -1,11 +1,14 @@
 //! The daemon's loop: what happened goes into the schedule, what it commands is carried out, and the news go to the API
 //! server. One task owns all of it; everything that takes time runs beside it and reports back.
 
+mod clock;
 mod examine;
 mod pods;
 mod secrets;
+#[cfg(test)]
+mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,22 +19,28 @@ use jiff::{SignedDuration, Timestamp};
 use pullagent_diagnosis::diagnosis::Diagnosis;
 use pullagent_diagnosis::message::classify;
 use pullagent_diagnosis::pod::{Pod, PodEvent};
-use tokio::task::{Id, JoinSet};
-use tokio::time::{Instant, sleep_until};
+use tokio::task::{AbortHandle, Id, JoinSet};
+use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info, warn};
 
 use crate::episodes::{Episodes, EventLimits, Publication};
 use crate::http::Served;
 use crate::kube::{About, Cluster, EventToWrite, PodChange, Publisher, Watch};
 use crate::memory::PodName;
-use crate::schedule::{Answer, Command, Input, JobId, Limits, Schedule, Subject};
+use crate::schedule::{Answer, Command, Input, Job, JobId, Limits, Schedule, Subject};
 use crate::service::{Signals, Supervisor, Wish};
 use crate::settings::Settings;
+use clock::Clock;
 use pods::Pods;
 use secrets::Secrets;
 
 /// The longest time without a look at what is due.
 const LONGEST: Duration = Duration::from_mins(1);
+/// The shortest time between two looks at what is due.
+const SHORTEST: Duration = Duration::from_millis(10);
+/// How long an examination may take, the reading of secrets and of the node included. Its own deadlines are shorter; this
+/// one keeps a node that hangs from taking the place of the others for ever.
+const LONGEST_EXAMINATION: Duration = Duration::from_mins(2);
 
 /// What the loop hears from.
 #[derive(Default)]
@@ -48,12 +57,14 @@ pub(crate) struct Daemon {
     cluster: Option<Arc<Cluster>>,
     publisher: Option<Publisher>,
     served: Served,
+    clock: Clock,
     pods: Pods,
     schedule: Schedule,
     episodes: Episodes,
     secrets: Secrets,
     running: JoinSet<Option<Diagnosis>>,
-    jobs: BTreeMap<JobId, (tokio::task::AbortHandle, Id)>,
+    /// The job of each task that runs: as many as run at once, and those that were cancelled and have not ended.
+    jobs: HashMap<Id, (JobId, AbortHandle)>,
 }
 
 /// How the loop ended.
@@ -66,21 +77,20 @@ pub(crate) enum Ended {
 }
 
 impl Daemon {
-    /// A daemon that has seen nothing yet.
+    /// A daemon that has seen nothing yet. Must be called within the event loop.
     pub(crate) fn new(settings: Arc<Settings>, cluster: Option<Arc<Cluster>>, served: Served) -> Self {
-        let settle = SignedDuration::try_from(settings.watch.settle).unwrap_or(SignedDuration::from_secs(20));
-        let limits = EventLimits { per_minute: settings.events.per_minute, burst: settings.events.burst };
         let publisher = cluster
             .clone()
             .filter(|_| settings.events.pods)
             .map(|cluster| Publisher::start(cluster, settings.node.name.clone()));
         Self {
-            schedule: Schedule::new(Limits { settle, ..Limits::default() }),
-            episodes: Episodes::new(&settings.node.name, limits),
-            secrets: Secrets::default(),
+            clock: Clock::start(),
+            schedule: Schedule::new(Limits { settle: settle(&settings), ..Limits::default() }),
+            episodes: Episodes::new(&settings.node.name, event_limits(&settings)),
+            secrets: Secrets::start(cluster.clone()),
             pods: Pods::default(),
             running: JoinSet::new(),
-            jobs: BTreeMap::new(),
+            jobs: HashMap::new(),
             settings,
             cluster,
             publisher,
@@ -101,7 +111,8 @@ impl Daemon {
             let wake = self.wake_at();
             tokio::select! {
                 change = next_change(&mut sources.pods) => self.changed(change),
-                (uid, event) = next_event(&mut sources.events) => self.said(&uid, event),
+                // What is told of a pod that is not known yet would be lost.
+                (uid, event) = next_event(&mut sources.events), if self.pods.are_listed() => self.said(&uid, event),
                 Some(ended) = self.running.join_next_with_id(), if !self.running.is_empty() => self.ended(ended),
                 () = sleep_until(wake) => self.take(Input::Tick),
                 changed = self.secrets.next() => {
@@ -118,11 +129,12 @@ impl Daemon {
                         let settings = reload();
                         self.served.metrics.reloaded(settings.is_some());
                         if let Some(settings) = settings {
-                            self.settings = settings;
+                            self.reloaded(settings);
                         }
                         supervisor.ready(&self.status());
                     }
                 },
+                () = progress(&mut self.publisher) => {}
                 () = supervisor.sign_of_life_due() => {
                     supervisor.alive();
                     supervisor.status(&self.status());
@@ -137,6 +149,13 @@ impl Daemon {
         ended
     }
 
+    /// What can be changed while it runs follows the new settings.
+    fn reloaded(&mut self, settings: Arc<Settings>) {
+        self.schedule.settle_after(settle(&settings));
+        self.episodes.limit(event_limits(&settings));
+        self.settings = settings;
+    }
+
     fn status(&self) -> String {
         let trouble = self.publisher.as_ref().and_then(Publisher::trouble);
         let trouble = trouble.map(|why| format!("; events are not written: {why}")).unwrap_or_default();
@@ -148,8 +167,8 @@ impl Daemon {
     fn wake_at(&self) -> Instant {
         let due = self.schedule.wake_at().into_iter().chain(self.episodes.wake_at()).min();
         let left =
-            due.map_or(LONGEST, |due| Duration::try_from(Timestamp::now().duration_until(due)).unwrap_or_default());
-        Instant::now() + left.clamp(Duration::from_millis(10), LONGEST)
+            due.map_or(LONGEST, |due| Duration::try_from(self.clock.now().duration_until(due)).unwrap_or_default());
+        Instant::now() + left.clamp(SHORTEST, LONGEST)
     }
 
     fn changed(&mut self, change: PodChange) {
@@ -165,7 +184,7 @@ impl Daemon {
             self.take(Input::Pod(&pod));
             self.look_at_sandbox(&pod);
         }
-        self.secrets.watch(self.cluster.as_ref(), self.pods.failing_secrets());
+        self.secrets.watch(self.pods.failing_secrets());
     }
 
     /// The kubelet has told something of a pod in an event.
@@ -185,24 +204,11 @@ impl Daemon {
 
     /// Hands `input` to the schedule and carries out what it commands.
     fn take(&mut self, input: Input<'_>) {
-        for command in self.schedule.handle(input, Timestamp::now()) {
+        for command in self.schedule.handle(input, self.clock.now()) {
             match command {
-                Command::Examine(job) => {
-                    let Some(pod) = self.pods.get(&job.subject.uid).cloned() else {
-                        // It went in the same moment; the schedule hears of it next.
-                        self.running.spawn(async { None });
-                        continue;
-                    };
-                    let words = self.pods.words(&job.subject, Timestamp::now());
-                    let id = job.id;
-                    debug!(namespace = pod.namespace, pod = pod.name, image = job.question.image, "examining");
-                    let examination = examine::examine(self.settings.clone(), self.cluster.clone(), pod, job, words);
-                    let handle = self.running.spawn(examination);
-                    let task = handle.id();
-                    self.jobs.insert(id, (handle, task));
-                }
+                Command::Examine(job) => self.examine(job),
                 Command::Cancel(id) => {
-                    if let Some((handle, _)) = self.jobs.get(&id) {
+                    if let Some((_, handle)) = self.jobs.values().find(|(job, _)| *job == id) {
                         handle.abort();
                     }
                 }
@@ -216,6 +222,22 @@ impl Daemon {
             }
         }
         self.served.metrics.skipped(self.schedule.skipped());
+    }
+
+    /// Begins a job. Its end is told to the schedule in any case, or its place would stay taken.
+    fn examine(&mut self, job: Job) {
+        let id = job.id;
+        let handle = match self.pods.get(&job.subject.uid).cloned() {
+            Some(pod) => {
+                let words = self.pods.words(&job.subject, Timestamp::now());
+                debug!(namespace = pod.namespace, pod = pod.name, image = job.question.image, "examining");
+                let examination = examine::examine(self.settings.clone(), self.cluster.clone(), pod, job, words);
+                self.running.spawn(async { timeout(LONGEST_EXAMINATION, Box::pin(examination)).await.ok().flatten() })
+            }
+            // It went in the same moment; the schedule hears of it next.
+            None => self.running.spawn(async { None }),
+        };
+        self.jobs.insert(handle.id(), (id, handle));
     }
 
     fn answer(&mut self, subjects: &[Arc<Subject>], image: &str, answer: &Answer) {
@@ -240,8 +262,7 @@ impl Daemon {
                 (error.id(), None)
             }
         };
-        let Some(id) = self.jobs.iter().find(|(_, (_, of))| *of == task).map(|(id, _)| *id) else { return };
-        self.jobs.remove(&id);
+        let Some((id, _)) = self.jobs.remove(&task) else { return };
         if let Some(diagnosis) = &diagnosis {
             let pod = diagnosis.pod.as_ref();
             let name = pod.map(|pod| PodName { namespace: pod.namespace.clone(), name: pod.name.clone() });
@@ -254,7 +275,7 @@ impl Daemon {
 
     /// Hands on what is to be told.
     fn publish(&mut self) {
-        let now = Timestamp::now();
+        let now = self.clock.now();
         let news = self.episodes.publish(now);
         if let Some(publisher) = &self.publisher {
             for one in news {
@@ -264,6 +285,22 @@ impl Daemon {
             self.served.metrics.events(publisher.results(), waited.saturating_add(dropped));
         }
         self.served.metrics.pods_failing(self.pods.causes(), now);
+    }
+}
+
+fn settle(settings: &Settings) -> SignedDuration {
+    SignedDuration::try_from(settings.watch.settle).unwrap_or(SignedDuration::MAX)
+}
+
+fn event_limits(settings: &Settings) -> EventLimits {
+    EventLimits { per_minute: settings.events.per_minute, burst: settings.events.burst }
+}
+
+/// Waits until something has become of an event, so that it is counted at once.
+async fn progress(publisher: &mut Option<Publisher>) {
+    match publisher {
+        Some(publisher) => publisher.progress().await,
+        None => pending().await,
     }
 }
 

@@ -95,16 +95,9 @@ pub(crate) struct Episodes {
 impl Episodes {
     /// No episode yet, on the node of this name.
     pub(crate) fn new(node: &str, limits: EventLimits) -> Self {
-        let per_hour = limits.per_minute.saturating_mul(60);
-        // One that fails alone may use all of it: what returns goes round in turn, so that another namespace waits for one
-        // token at most.
         Self {
             node: node.to_owned(),
-            rates: [
-                Rate::new(per_hour, limits.burst),
-                Rate::new(per_hour, limits.burst),
-                Rate::new(OBJECT_PER_HOUR, OBJECT_BURST),
-            ],
+            rates: rates(limits),
             node_full: Timestamp::MIN,
             namespaces_full: BTreeMap::new(),
             objects_full: BTreeMap::new(),
@@ -114,6 +107,11 @@ impl Episodes {
             dropped: 0,
             wake: None,
         }
+    }
+
+    /// Other limits from now on. What was written before counts.
+    pub(crate) fn limit(&mut self, limits: EventLimits) {
+        self.rates = rates(limits);
     }
 
     /// Takes note of an answer for a failing subject and this image of it. `retry_by` is when the kubelet tries again at
@@ -280,6 +278,14 @@ impl Episodes {
         let name = event_name(&subject.pod, &self.node, &subject.uid, &event);
         Some(Publication { subject: subject.clone(), name, event })
     }
+}
+
+/// How fast tokens return on the node, in a namespace and for a pod.
+fn rates(limits: EventLimits) -> [Rate; 3] {
+    let per_hour = limits.per_minute.saturating_mul(60);
+    // One that fails alone may use all of it: what returns goes round in turn, so that another namespace waits for one token
+    // at most.
+    [Rate::new(per_hour, limits.burst), Rate::new(per_hour, limits.burst), Rate::new(OBJECT_PER_HOUR, OBJECT_BURST)]
 }
 
 impl Warning {

@@ -29,7 +29,7 @@ pub(crate) use events::pod_events;
 pub(crate) use identity::{Asked, Surroundings, choose};
 pub(crate) use pods::{Whereabouts, get_pod, list_pods, whereabouts};
 pub(crate) use publish::{About, EventResults, EventToWrite, Publisher};
-pub(crate) use secrets::{ListedKind, list_secrets, pull_secrets, read_secret};
+pub(crate) use secrets::{ListedKind, list_secrets, look_up_secret, pull_secrets, read_secret};
 pub(crate) use watch::{Connection, PodChange, Told, Watch, watch_events, watch_pods};
 
 /// How long what the API server does not allow is not asked for again.

@@ -147,6 +147,11 @@ impl Schedule {
         commands
     }
 
+    /// A failure counts from now on once it has lasted that long.
+    pub(crate) fn settle_after(&mut self, settle: SignedDuration) {
+        self.limits.settle = settle;
+    }
+
     /// When a [`Input::Tick`] is due at the latest.
     pub(crate) fn wake_at(&self) -> Option<Timestamp> {
         self.wake

@@ -19,6 +19,7 @@ const MOST_PODS: usize = 2048;
 #[derive(Debug, Default)]
 pub(super) struct Pods {
     pods: BTreeMap<String, Known>,
+    are_listed: bool,
 }
 
 #[derive(Debug, Default)]
@@ -43,6 +44,7 @@ impl Pods {
     pub(super) fn apply(&mut self, change: PodChange) -> Changed {
         match change {
             PodChange::Restarted(pods) => {
+                self.are_listed = true;
                 let there: BTreeSet<&str> = pods.iter().map(|pod| pod.uid.as_str()).collect();
                 let gone: Vec<String> = self.pods.keys().filter(|uid| !there.contains(uid.as_str())).cloned().collect();
                 let pods_gone = gone.iter().filter_map(|uid| self.pods.remove(uid)).map(|known| known.pod).collect();
@@ -91,6 +93,11 @@ impl Pods {
         };
         known.told.retain(|name, _| fails(name));
         Some(uid)
+    }
+
+    /// Whether all that there were are known.
+    pub(super) fn are_listed(&self) -> bool {
+        self.are_listed
     }
 
     pub(super) fn get(&self, uid: &str) -> Option<&Pod> {

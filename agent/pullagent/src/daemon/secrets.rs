@@ -3,93 +3,120 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use pullagent_diagnosis::pull_secret::{PullSecret, SecretFound};
-use tokio::sync::mpsc;
+use pullagent_diagnosis::pull_secret::SecretFound;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, sleep_until};
 
-use crate::kube::{Cluster, read_secret};
+use crate::kube::{Cluster, look_up_secret};
 
 /// The time between two looks at a secret.
-const AGAIN: Duration = Duration::from_secs(30);
+const AGAIN: Duration = Duration::from_secs(15);
+/// The time between two looks at secrets that are known: what a node asks the API server for stays little.
+const BETWEEN: Duration = Duration::from_millis(500);
 /// Secrets that are looked at; with more, the first ones.
-const MOST: usize = 64;
+const MOST: usize = 512;
+/// Changes that wait to be taken.
+const MOST_WAITING: usize = 16;
 
 /// A secret by its namespace and name.
 type Name = (String, String);
 
 /// See the module.
-#[derive(Debug, Default)]
-pub(super) struct Secrets {
-    watched: BTreeSet<Name>,
-    looking: Option<Looking>,
-    seen: Arc<Mutex<BTreeMap<Name, u64>>>,
-    salt: RandomState,
-}
-
 #[derive(Debug)]
-struct Looking {
+pub(super) struct Secrets {
+    watched: watch::Sender<BTreeSet<Name>>,
     changes: mpsc::Receiver<Name>,
-    task: JoinHandle<()>,
+    looking: Option<JoinHandle<()>>,
 }
 
-impl Drop for Looking {
+impl Drop for Secrets {
     fn drop(&mut self) {
-        self.task.abort();
+        if let Some(looking) = &self.looking {
+            looking.abort();
+        }
     }
 }
 
 impl Secrets {
+    /// Begins to look, at nothing yet. Must be called within the event loop.
+    pub(super) fn start(cluster: Option<Arc<Cluster>>) -> Self {
+        let (watched, names) = watch::channel(BTreeSet::new());
+        let (teller, changes) = mpsc::channel(MOST_WAITING);
+        let looking = cluster.map(|cluster| tokio::spawn(look(cluster, names, teller)));
+        Self { watched, changes, looking }
+    }
+
     /// From now on these are looked at, and no others.
-    pub(super) fn watch(&mut self, cluster: Option<&Arc<Cluster>>, names: BTreeSet<Name>) {
-        let Some(cluster) = cluster.filter(|_| names != self.watched) else { return };
-        self.watched.clone_from(&names);
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).retain(|name, _| names.contains(name));
-        self.looking = (!names.is_empty()).then(|| {
-            let (teller, changes) = mpsc::channel(MOST);
-            let names = names.into_iter().take(MOST).collect();
-            let (seen, salt) = (self.seen.clone(), self.salt.clone());
-            let task = tokio::spawn(look(cluster.clone(), names, (seen, salt), teller));
-            Looking { changes, task }
+    pub(super) fn watch(&self, names: BTreeSet<Name>) {
+        self.watched.send_if_modified(|watched| {
+            let is_new = *watched != names;
+            *watched = names;
+            is_new
         });
     }
 
     /// Those that have changed; waits until there is one.
     pub(super) async fn next(&mut self) -> Vec<Name> {
-        let Some(looking) = &mut self.looking else { return std::future::pending().await };
         let mut changed = Vec::new();
-        if looking.changes.recv_many(&mut changed, MOST).await == 0 {
-            self.looking = None;
+        if self.changes.recv_many(&mut changed, MOST_WAITING).await == 0 {
+            std::future::pending::<()>().await;
         }
         changed
     }
 }
 
-/// What was seen of each secret, and what the hashes of it are salted with.
-type Seen = (Arc<Mutex<BTreeMap<Name, u64>>>, RandomState);
+/// When a secret was looked at, and what was seen.
+#[derive(Debug)]
+struct Seen {
+    at: Instant,
+    fingerprint: Option<u64>,
+}
 
-async fn look(cluster: Arc<Cluster>, names: Vec<Name>, (seen, salt): Seen, changed: mpsc::Sender<Name>) {
-    let mut clock = interval(AGAIN);
-    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+/// Looks at what is watched until nobody listens: first at what was never seen, then at what was seen longest ago.
+async fn look(cluster: Arc<Cluster>, mut watched: watch::Receiver<BTreeSet<Name>>, changed: mpsc::Sender<Name>) {
+    let salt = RandomState::new();
+    let mut seen: BTreeMap<Name, Seen> = BTreeMap::new();
+    let mut last = Instant::now();
     loop {
-        clock.tick().await;
-        for name in &names {
-            let secret = read_secret(&cluster, &name.0, &name.1).await;
-            let Some(now) = fingerprint(&salt, &secret) else { continue };
-            let before = seen.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), now);
-            if before.is_some_and(|before| before != now) && changed.send(name.clone()).await.is_err() {
+        let names: BTreeSet<Name> = watched.borrow_and_update().iter().take(MOST).cloned().collect();
+        seen.retain(|name, _| names.contains(name));
+        let next = names.into_iter().min_by_key(|name| seen.get(name).map(|seen| seen.at));
+        let Some(name) = next else {
+            if watched.changed().await.is_err() {
                 return;
             }
+            continue;
+        };
+        let before = seen.get(&name);
+        let due = before.map_or(last, |before| (before.at + AGAIN).max(last + BETWEEN));
+        tokio::select! {
+            () = sleep_until(due) => {}
+            heard = watched.changed() => {
+                if heard.is_err() {
+                    return;
+                }
+                continue;
+            }
+        }
+        let before = before.and_then(|before| before.fingerprint);
+        // What could not be read this time is compared when it is read the next time.
+        let fingerprint = fingerprint(&salt, &look_up_secret(&cluster, &name.0, &name.1).await);
+        last = Instant::now();
+        seen.insert(name.clone(), Seen { at: last, fingerprint: fingerprint.or(before) });
+        let has_changed = before.zip(fingerprint).is_some_and(|(before, now)| before != now);
+        if has_changed && changed.send(name).await.is_err() {
+            return;
         }
     }
 }
 
 /// Equal for equal contents; `None` where it was not read, which is no change.
-fn fingerprint(salt: &RandomState, secret: &PullSecret) -> Option<u64> {
-    match &secret.found {
+fn fingerprint(salt: &RandomState, found: &SecretFound) -> Option<u64> {
+    match found {
         SecretFound::Secret { uid, kind, dockerconfigjson, dockercfg } => {
             let data = [dockerconfigjson, dockercfg].map(|data| data.as_ref().map(|data| data.expose().as_slice()));
             Some(salt.hash_one((uid, kind, data)))

@@ -73,6 +73,7 @@ pub(crate) struct EventResults {
 #[derive(Debug)]
 pub(crate) struct Publisher {
     shared: Arc<Shared>,
+    outcome: watch::Receiver<Outcome>,
     writing: JoinHandle<()>,
 }
 
@@ -100,7 +101,8 @@ impl Publisher {
             refusing: BTreeMap::new(),
             pauses: DefaultBackoff::default(),
         };
-        Self { shared, writing: tokio::spawn(writer.run()) }
+        let outcome = shared.outcome.subscribe();
+        Self { shared, outcome, writing: tokio::spawn(writer.run()) }
     }
 
     /// Has an event written, at some time. Where too many wait, one of the namespace that has the most is dropped.
@@ -116,6 +118,14 @@ impl Publisher {
     /// What has become of them so far.
     pub(crate) fn results(&self) -> EventResults {
         self.shared.outcome.borrow().results
+    }
+
+    /// Waits until something has become of one since this was waited for the last time.
+    pub(crate) async fn progress(&mut self) {
+        if self.outcome.changed().await.is_err() {
+            // Nobody writes any more.
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Why the last one was not written; `None` once one was.

@@ -47,16 +47,24 @@ pub(crate) enum ListedKind {
 
 /// The secret that a pod names. Whatever stands in the way is part of the answer.
 pub(crate) async fn read_secret(cluster: &Cluster, namespace: &str, name: &str) -> PullSecret {
+    let found = match look_up_secret(cluster, namespace, name).await {
+        SecretFound::Absent { .. } => SecretFound::Absent { elsewhere: elsewhere(cluster, namespace, name).await },
+        found => found,
+    };
+    PullSecret { namespace: namespace.to_owned(), name: name.to_owned(), found }
+}
+
+/// The same with one request: of a secret that is absent, nobody looks for others of its name.
+pub(crate) async fn look_up_secret(cluster: &Cluster, namespace: &str, name: &str) -> SecretFound {
     let rule =
         Rule { verb: "get", resource: "secrets", name: Some(name.to_owned()), namespace: Some(namespace.to_owned()) };
     let read =
         cluster.ask(&rule, async |client| Api::<core::Secret>::namespaced(client, namespace).get(name).await).await;
-    let found = match read {
+    match read {
         Ok(secret) => found(secret),
-        Err(KubeError::Absent { .. }) => SecretFound::Absent { elsewhere: elsewhere(cluster, namespace, name).await },
+        Err(KubeError::Absent { .. }) => SecretFound::Absent { elsewhere: Vec::new() },
         Err(error) => SecretFound::NotRead { why: error.to_string() },
-    };
-    PullSecret { namespace: namespace.to_owned(), name: name.to_owned(), found }
+    }
 }
 
 /// Pull secrets of one pod; further ones are not read, and that is said.

@@ -1,0 +1,75 @@
+//! The loop's own rules, on a node without an API server and with a clock that stands.
+
+use pullagent_diagnosis::pod::{Container, ContainerKind, ContainerState, PullPolicy};
+
+use super::*;
+use crate::http::Readiness;
+use crate::memory::Memory;
+use crate::metrics::{Build, Metrics};
+
+fn settings(settle: Duration) -> Arc<Settings> {
+    let mut settings = Settings::default();
+    settings.watch.settle = settle;
+    // Nothing of this machine is looked at.
+    settings.host_root = "/nonexistent".into();
+    Arc::new(settings)
+}
+
+fn daemon(settle: Duration) -> Daemon {
+    let memory = Memory::default();
+    let metrics = Metrics::new(Build { version: "", revision: "" }, memory.clone());
+    Daemon::new(settings(settle), None, Served { memory, metrics, readiness: Readiness::default() })
+}
+
+/// A pod that has just begun to fail, with an image of its own.
+fn failing(name: &str) -> Pod {
+    let container = Container {
+        name: "app".to_owned(),
+        kind: ContainerKind::Regular,
+        image: format!("registry.test/{name}:1"),
+        policy: PullPolicy::Always,
+        state: ContainerState::Waiting { reason: "ErrImagePull".to_owned(), message: String::new() },
+    };
+    let name = name.to_owned();
+    Pod { namespace: "shop".to_owned(), uid: name.clone(), name, containers: vec![container], ..Pod::default() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pods_that_go_as_they_settle_leave_no_examination_behind() {
+    let mut daemon = daemon(Duration::from_secs(20));
+    daemon.changed(PodChange::Restarted(["a", "b", "c"].map(failing).to_vec()));
+    tokio::time::advance(Duration::from_secs(21)).await;
+    daemon.changed(PodChange::Restarted(Vec::new()));
+    while let Some(ended) = daemon.running.join_next_with_id().await {
+        daemon.ended(ended);
+    }
+    assert!(daemon.jobs.is_empty());
+    daemon.changed(PodChange::Applied(failing("d")));
+    tokio::time::advance(Duration::from_secs(21)).await;
+    daemon.take(Input::Tick);
+    assert_eq!(daemon.running.len(), 1, "the places of the others are free again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn new_settings_count_for_what_fails_already() {
+    let mut daemon = daemon(Duration::from_hours(1));
+    daemon.changed(PodChange::Applied(failing("a")));
+    tokio::time::advance(Duration::from_mins(1)).await;
+    daemon.take(Input::Tick);
+    assert!(daemon.running.is_empty());
+    daemon.reloaded(settings(Duration::from_secs(20)));
+    daemon.take(Input::Tick);
+    assert_eq!(daemon.running.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_loop_wakes_when_something_settles_and_rests_before() {
+    let mut daemon = daemon(Duration::from_secs(20));
+    let until_wake = |daemon: &Daemon| daemon.wake_at() - Instant::now();
+    assert_eq!(until_wake(&daemon), LONGEST);
+    daemon.changed(PodChange::Applied(failing("a")));
+    assert_eq!(until_wake(&daemon), Duration::from_secs(20));
+    // Late, it still does not spin.
+    tokio::time::advance(Duration::from_secs(21)).await;
+    assert_eq!(until_wake(&daemon), SHORTEST);
+}
