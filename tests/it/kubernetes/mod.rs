@@ -8,9 +8,9 @@ use pullagent_testkit::kubernetes::KubeApi;
 use pullagent_testkit::world::World;
 use tempfile::TempDir;
 
-/// A registry with a token service, one private repository and one public one.
+/// A registry with a token service, one private repository and public ones, and hosts that are in trouble.
 pub(crate) const WORLD: &str = r#"
-about = "a private repository for one user, and a public one"
+about = "a private repository for one user, public ones, and hosts in trouble"
 image = "localhost:{main.port}/team/api:1"
 
 [registry.main]
@@ -28,6 +28,27 @@ private_to = ["ci"]
 name = "team/public"
 tags = ["1"]
 platforms = ["linux/amd64", "linux/arm64"]
+
+[[registry.main.repository]]
+name = "team/mainframe"
+tags = ["1"]
+platforms = ["linux/s390x"]
+index = true
+
+[registry.stranger]
+host = "localhost"
+certificate = { stranger = true }
+
+[registry.down]
+host = "localhost"
+behaviour = [{ on = "everything", does = { answer = { status = 503 } } }]
+
+[refused.refused]
+host = "localhost"
+
+[peer.silent]
+host = "localhost"
+does = "silent"
 
 [expect]
 verdict = "pullable"
@@ -66,6 +87,11 @@ impl Cluster {
     }
 
     pub(crate) fn registry(&self) -> String {
-        format!("localhost:{}", self.world.addr("main").expect("its registry").port())
+        self.host("main")
+    }
+
+    /// The host of any server of the world.
+    pub(crate) fn host(&self, id: &str) -> String {
+        format!("localhost:{}", self.world.addr(id).expect("a server of the world").port())
     }
 }

@@ -1,124 +1,77 @@
 //! `pullagent run` against a real API server: what `kubectl describe pod` shows, once, and until when.
 
-use std::path::Path;
-use std::process::Stdio;
+mod causes;
+mod changes;
+mod daemon;
+mod floods;
+mod trouble;
 
 use pullagent_testkit::kubernetes::{Pod, Waiting};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
 
 use super::{Cluster, NODE};
+use daemon::{Daemon, told};
 
-/// A daemon on the cluster's node, killed when dropped.
-struct Daemon {
-    child: Child,
-    socket: String,
+/// A cluster with the namespace of these tests.
+async fn cluster() -> Cluster {
+    let cluster = Cluster::start().await;
+    cluster.api.create_namespace("shop").await.expect("a namespace");
+    cluster
 }
 
-impl Daemon {
-    /// Starts it with the kubelet's rights, and waits until it listens.
-    async fn start(cluster: &Cluster) -> Self {
-        let root = cluster.root.path();
-        let settings = root.join("config.yaml");
-        let socket = root.join("agent.sock");
-        let yaml = format!(
-            "apiVersion: pullagent.dev/v1\nnode: {{ name: {NODE} }}\nhostRoot: {}\nwatch: {{ settle: 1s }}\n\
-             http: {{ listen: \"\" }}\nsocket: {{ path: {}, group: root }}\n",
-            root.display(),
-            socket.display()
-        );
-        std::fs::write(&settings, yaml).expect("a file");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_pullagent"))
-            .env_clear()
-            .args(["run", "--config"])
-            .arg(&settings)
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("the daemon starts");
-        let mut log = BufReader::new(child.stderr.take().expect("its log")).lines();
-        while let Some(line) = log.next_line().await.expect("its log") {
-            if line.contains("started") {
-                break;
-            }
-        }
-        // It is read on, so that the pipe never fills.
-        tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
-        Self { child, socket: socket.to_str().expect("a path that is text").to_owned() }
-    }
-
-    async fn stop(mut self) -> bool {
-        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id().expect("it runs")).expect("a pid"));
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("a signal");
-        let ended = tokio::time::timeout(std::time::Duration::from_secs(5), self.child.wait()).await;
-        ended.expect("it ends within 5 s").expect("it ends").success()
-    }
-}
-
-/// The events that the agent wrote about a pod, as reason, count and message.
-fn events(list: &Value) -> Vec<(String, u64, String)> {
-    let ours =
-        list["items"].as_array().into_iter().flatten().filter(|event| event["source"]["component"] == "pullagent");
-    let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    ours.map(|event| (word(&event["reason"]), event["count"].as_u64().unwrap_or(0), word(&event["message"]))).collect()
-}
-
-fn of_pod(pod: &Value) -> String {
-    let uid = pod["metadata"]["uid"].as_str().expect("its uid");
-    format!("/api/v1/namespaces/shop/events?fieldSelector=involvedObject.uid%3D{uid}")
-}
-
-/// Waits for an event of this reason, and returns all that the agent wrote about the pod.
-async fn told(cluster: &Cluster, pod: &Value, reason: &str) -> Vec<(String, u64, String)> {
-    let answer = cluster
-        .api
-        .admin()
-        .until(&of_pod(pod), |answer| events(&answer.body).iter().any(|(told, ..)| told == reason))
-        .await
-        .unwrap_or_else(|error| panic!("{reason} is not told: {error}"));
-    events(&answer.body)
-}
-
+/// A pod of the registry that has just begun to fail, and as it is stored.
 async fn fails(cluster: &Cluster, name: &str, image: &str, message: &str) -> (Pod, Value) {
-    let image = cluster.image(image);
-    let pod = Pod::new(NODE, "shop", name).container("app", &image).pull_policy("Always");
+    fails_as(cluster, Pod::new(NODE, "shop", name), &cluster.image(image), message).await
+}
+
+/// The same of this pod and image.
+async fn fails_as(cluster: &Cluster, pod: Pod, image: &str, message: &str) -> (Pod, Value) {
+    let pod = pod.container("app", image).pull_policy("Always");
     let stored = cluster.api.create_pod(&pod).await.expect("a pod");
     let text = format!("failed to resolve reference \"{image}\": {image}: {message}");
     cluster.api.pod_waiting(&pod, &[Waiting::pull_failed("app", &text)]).await.expect("its status");
     (pod, stored)
 }
 
+/// The kubelet has the image after all.
+async fn runs(cluster: &Cluster, pod: &Pod) {
+    let running = json!({ "phase": "Running", "containerStatuses": [{ "name": "app", "image": "i", "imageID": "i",
+        "ready": true, "restartCount": 0, "state": { "running": {} } }] });
+    cluster.api.patch_pod_status(pod, &running).await.expect("its status");
+}
+
 #[tokio::test]
 async fn a_pod_that_fails_is_told_why_once_and_until_it_recovers() {
-    let cluster = Cluster::start().await;
-    cluster.api.create_namespace("shop").await.expect("a namespace");
+    let cluster = cluster().await;
     let daemon = Daemon::start(&cluster).await;
     let (pod, stored) = fails(&cluster, "web", "team/public:2", "not found").await;
     let written = told(&cluster, &stored, "PullTagNotFound").await;
-    let [(_, 1, note)] = written.as_slice() else { panic!("{written:?}") };
-    for words in ["has no tag 2", "Fix: ", "Owner: image. More: pullagent explain TagNotFound"] {
-        assert!(note.contains(words), "{words} is not in {note}");
-    }
-    assert!(note.len() <= 300, "{note}");
+    assert_eq!((written.len(), written[0].count), (1, 1), "{written:?}");
     // A second one of the same image is told by the same examination.
     let (_, other) = fails(&cluster, "web-2", "team/public:2", "not found").await;
     told(&cluster, &other, "PullTagNotFound").await;
+    assert_eq!(daemon.metric("pullagent_examinations_total{verdict=\"failing\"}").await, Some(1.0));
     assert!(daemon.stop().await);
-    // Started again, it finds what it has written.
-    let daemon = Daemon::start(&cluster).await;
-    let running = json!({ "phase": "Running", "containerStatuses": [{ "name": "app", "image": "i", "imageID": "i",
-        "ready": true, "restartCount": 0, "state": { "running": {} } }] });
-    let (_, third) = fails(&cluster, "web-3", "team/public:3", "not found").await;
-    told(&cluster, &third, "PullTagNotFound").await;
+    // Started again, it finds what it has written; the second time it was killed with no time for anything.
+    for (number, image) in ["team/public:3", "team/public:4"].into_iter().enumerate() {
+        let daemon = Daemon::start(&cluster).await;
+        let (_, third) = fails(&cluster, &format!("later-{number}"), image, "not found").await;
+        told(&cluster, &third, "PullTagNotFound").await;
+        daemon.answers("/metrics", |_, text| text.contains("cause=\"TagNotFound\"")).await;
+        daemon.kill().await;
+    }
     let again = told(&cluster, &stored, "PullTagNotFound").await;
-    assert_eq!(again.len(), 1, "{again:?}");
-    assert_eq!(again[0].1, 1, "{again:?}");
-    cluster.api.patch_pod_status(&pod, &running).await.expect("its status");
-    told(&cluster, &stored, "PullRecovered").await;
-    let health = crate::pullagent::run(&["health", "--socket", &daemon.socket], "").await;
+    assert_eq!(again, written);
+    let daemon = Daemon::start(&cluster).await;
+    daemon.answers("/reports", |_, reports| reports.contains("team/public:2")).await;
+    runs(&cluster, &pod).await;
+    let mut recovered = told(&cluster, &stored, "PullRecovered").await;
+    recovered.retain(|event| *event != written[0]);
+    let [good] = recovered.as_slice() else { panic!("{recovered:?}") };
+    assert_eq!((good.kind.as_str(), good.count), ("Normal", 1), "{good:?}");
+    let health = crate::pullagent::run(&["health", "--socket", daemon.socket()], "").await;
     assert_eq!(health.code, 0, "{}", health.err);
+    let socket = daemon.socket().to_owned();
     assert!(daemon.stop().await);
-    assert!(!Path::new(&cluster.root.path().join("agent.sock")).exists());
+    assert!(!std::path::Path::new(&socket).exists());
 }

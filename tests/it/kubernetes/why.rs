@@ -12,12 +12,12 @@ const REFUSED: &str = "failed to pull and unpack image \"IMAGE\": failed to reso
                        auth credentials";
 
 /// A pull secret of the usual type for this registry.
-fn login(name: &str, key: &str, user: &str, password: &str) -> String {
+pub(super) fn login(name: &str, key: &str, user: &str, password: &str) -> String {
     let config = json!({ "auths": { key: { "username": user, "password": password } } }).to_string();
     secret(name, "kubernetes.io/dockerconfigjson", ".dockerconfigjson", &config)
 }
 
-fn secret(name: &str, kind: &str, key: &str, text: &str) -> String {
+pub(super) fn secret(name: &str, kind: &str, key: &str, text: &str) -> String {
     let data = json!({ key: text });
     let object = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": name, "namespace": "shop" },
         "type": kind, "stringData": data });
