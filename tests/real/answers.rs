@@ -146,7 +146,8 @@ async fn probe(node: &Node, pull: &str) -> io::Result<(Value, f64)> {
         .args(["probe", "-o", "json", "--timeout", "60s", "--pull", pull])
         .args(["--runtime-endpoint", &format!("unix://{SOCKET}")]);
     for (number, login) in described.logins.iter().enumerate() {
-        let file = format!("/run/secret-{number}");
+        // The node is probed twice at a time.
+        let file = format!("/run/secret-{pull}-{number}");
         std::fs::write(node.path(&file), secret(&described.image, login))?;
         command.args(["--secret", &file]);
     }

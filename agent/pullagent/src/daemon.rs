@@ -4,6 +4,7 @@
 mod clock;
 mod examine;
 mod pods;
+mod said;
 mod secrets;
 #[cfg(test)]
 mod tests;
@@ -13,8 +14,6 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
 use jiff::{SignedDuration, Timestamp};
 use pullagent_diagnosis::diagnosis::Diagnosis;
 use pullagent_diagnosis::message::classify;
@@ -32,6 +31,7 @@ use crate::service::{Signals, Supervisor, Wish};
 use crate::settings::Settings;
 use clock::Clock;
 use pods::Pods;
+use said::Said;
 use secrets::Secrets;
 
 /// The longest time without a look at what is due.
@@ -47,8 +47,6 @@ const LONGEST_EXAMINATION: Duration = Duration::from_mins(2);
 pub(crate) struct Sources {
     /// The node's pods.
     pub(crate) pods: Option<Watch<PodChange>>,
-    /// What their kubelet tells in events only.
-    pub(crate) events: Vec<Watch<(String, PodEvent)>>,
 }
 
 /// What the loop is made of.
@@ -61,6 +59,7 @@ pub(crate) struct Daemon {
     pods: Pods,
     schedule: Schedule,
     episodes: Episodes,
+    said: Said,
     secrets: Secrets,
     running: JoinSet<Option<Diagnosis>>,
     /// The job of each task that runs: as many as run at once, and those that were cancelled and have not ended.
@@ -87,6 +86,7 @@ impl Daemon {
             clock: Clock::start(),
             schedule: Schedule::new(Limits { settle: settle(&settings), ..Limits::default() }),
             episodes: Episodes::new(&settings.node.name, event_limits(&settings)),
+            said: Said::start(cluster.clone(), settings.watch.settle),
             secrets: Secrets::start(cluster.clone()),
             pods: Pods::default(),
             running: JoinSet::new(),
@@ -111,8 +111,7 @@ impl Daemon {
             let wake = self.wake_at();
             tokio::select! {
                 change = next_change(&mut sources.pods) => self.changed(change),
-                // What is told of a pod that is not known yet would be lost.
-                (uid, event) = next_event(&mut sources.events), if self.pods.are_listed() => self.said(&uid, event),
+                (uid, events) = self.said.next() => self.said(&uid, events),
                 Some(ended) = self.running.join_next_with_id(), if !self.running.is_empty() => self.ended(ended),
                 () = sleep_until(wake) => self.take(Input::Tick),
                 changed = self.secrets.next() => {
@@ -184,16 +183,24 @@ impl Daemon {
             self.take(Input::Pod(&pod));
             self.look_at_sandbox(&pod);
         }
+        self.said.read(self.pods.unclear());
         self.secrets.watch(self.pods.failing_secrets());
     }
 
-    /// The kubelet has told something of a pod in an event.
-    fn said(&mut self, uid: &str, event: PodEvent) {
-        if self.pods.said(uid, event)
-            && let Some(pod) = self.pods.get(uid).cloned()
-        {
-            self.look_at_sandbox(&pod);
+    /// The kubelet has told this of a pod in events.
+    fn said(&mut self, uid: &str, events: Vec<PodEvent>) {
+        if !self.pods.said(uid, events) {
+            return;
         }
+        let Some(pod) = self.pods.get(uid).cloned() else { return };
+        for container in pod.containers.iter().filter(|container| Subject::is_unclear(container)) {
+            let subject = Subject::container(&pod, container);
+            let words = self.pods.words(&subject, Timestamp::now());
+            if let Some(words) = words.filter(|words| !words.message.is_empty()) {
+                self.take(Input::Words { subject: &subject, message: &words.message });
+            }
+        }
+        self.look_at_sandbox(&pod);
     }
 
     fn look_at_sandbox(&mut self, pod: &Pod) {
@@ -312,18 +319,6 @@ async fn next_change(pods: &mut Option<Watch<PodChange>>) -> PodChange {
             None => pending().await,
         },
         None => pending().await,
-    }
-}
-
-/// The next event of a kubelet; never where none is watched.
-async fn next_event(events: &mut [Watch<(String, PodEvent)>]) -> (String, PodEvent) {
-    let mut next: FuturesUnordered<_> = events.iter_mut().map(Watch::next).collect();
-    loop {
-        match next.next().await {
-            Some(Some(event)) => return event,
-            Some(None) => {}
-            None => return pending().await,
-        }
     }
 }
 

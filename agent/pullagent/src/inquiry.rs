@@ -50,7 +50,7 @@ pub(crate) fn whereabouts_of(pod: &Pod, settings: &Settings) -> Whereabouts {
 /// Errors: the node cannot be read. What the API server does not tell is named in the reports.
 pub(crate) async fn inquire(cluster: &Cluster, settings: &Settings, pod: &Pod) -> anyhow::Result<Inquiry> {
     let mut notes = cluster.identity().notes.clone();
-    let events = pod_events(cluster, pod).await.unwrap_or_else(|error| {
+    let events = pod_events(cluster, &pod.namespace, &pod.uid).await.unwrap_or_else(|error| {
         notes.push(NotChecked::new("the kubelet's events", error.to_string()));
         Vec::new()
     });

@@ -25,15 +25,15 @@ use crate::settings::Settings;
 pub(crate) use accounts::list_accounts;
 pub(crate) use client::Cluster;
 pub(crate) use error::KubeError;
-pub(crate) use events::pod_events;
+pub(crate) use events::{pod_events, unread_events};
 pub(crate) use identity::{Asked, Surroundings, choose};
 pub(crate) use pods::{Whereabouts, get_pod, list_pods, whereabouts};
 pub(crate) use publish::{About, EventResults, EventToWrite, Publisher};
 pub(crate) use secrets::{ListedKind, list_secrets, look_up_secret, pull_secrets, read_secret};
-pub(crate) use watch::{Connection, PodChange, Told, Watch, watch_events, watch_pods};
+pub(crate) use watch::{Connection, PodChange, Watch, watch_pods};
 
 /// How long what the API server does not allow is not asked for again.
-const FORBIDDEN: Duration = Duration::from_mins(5);
+pub(crate) const FORBIDDEN: Duration = Duration::from_mins(5);
 
 /// The API server for a command that a person runs, asked as whoever the settings and the command line say.
 ///

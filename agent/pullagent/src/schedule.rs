@@ -18,14 +18,14 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use pullagent_diagnosis::diagnosis::Diagnosis;
-use pullagent_diagnosis::pod::Pod;
+use pullagent_diagnosis::pod::{Pod, tells_no_cause};
 
 use budget::Budget;
 use holds::Holds;
 
 pub(crate) use answer::Answer;
 pub(crate) use command::{Command, Input, Job, JobId, Limits, Skip};
-pub(crate) use failure::{Question, Subject};
+pub(crate) use failure::{Question, Subject, awaits_sandbox};
 
 /// The pauses before a failure that stays is examined again; after the last one only something new is a reason.
 const PAUSES: [SignedDuration; 5] = [
@@ -136,6 +136,11 @@ impl Schedule {
                 };
                 self.fails(shown, now, &mut commands);
             }
+            Input::Words { subject, message } => {
+                if let Some(failing) = self.failing.get_mut(subject) {
+                    failing.message = failure::message_of(message);
+                }
+            }
             Input::Secret { namespace, name } => self.secret(namespace, name, now, &mut commands),
             Input::Finished(job, diagnosis) => self.finished(job, diagnosis, now, &mut commands),
             Input::Tick => {}
@@ -194,7 +199,7 @@ impl Schedule {
         }
         if let Some(failing) = self.failing.get_mut(&subject) {
             failing.is_backing_off |= shown.is_backing_off;
-            if !shown.message.is_empty() {
+            if !tells_no_cause(&shown.message) {
                 failing.message = shown.message;
             }
             return;
@@ -254,7 +259,9 @@ impl Schedule {
         let mut wake = None;
         let mut settled = Vec::new();
         for (subject, failing) in self.failing.iter().filter(|(_, failing)| !failing.stage.asks()) {
-            let at = if failing.is_backing_off { now } else { after(failing.since, self.limits.settle) };
+            // What only an event tells is waited for, but not longer than for any other failure.
+            let is_clear = failing.is_backing_off && !tells_no_cause(&failing.message);
+            let at = if is_clear { now } else { after(failing.since, self.limits.settle) };
             if at <= now {
                 settled.push((subject.clone(), failing.question.clone()));
             } else {

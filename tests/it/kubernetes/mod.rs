@@ -1,6 +1,7 @@
 //! The commands that ask an API server, against a real one.
 
 mod run;
+mod said;
 mod secrets;
 mod why;
 

@@ -52,6 +52,12 @@ pub fn is_image_failure(reason: &str) -> bool {
     IMAGE_REASONS.contains(&reason) || reason.contains(char::is_whitespace)
 }
 
+/// Whether the message of a waiting container says nothing of why its pull failed. Up to 1.31 the kubelet did not repeat the
+/// error while it backs off (`pkg/kubelet/images/image_manager.go`).
+pub fn tells_no_cause(message: &str) -> bool {
+    message.is_empty() || message.starts_with("Back-off pulling image") && message.ends_with('"')
+}
+
 /// How far the kubelet is with each image of `pod`, in the order of its containers.
 pub fn pull_states(pod: &Pod, events: &[PodEvent], now: Timestamp) -> Vec<PullState> {
     let reading = Reading { pod, events, now };
@@ -158,9 +164,7 @@ impl Reading<'_> {
         let failures: Vec<&PodEvent> = self.about(container).filter(|event| failed_to_pull(event).is_some()).collect();
         let newest = failures.iter().max_by_key(|event| event.last);
         let told_by_event = || newest.and_then(|event| failed_to_pull(event)).map(str::to_owned);
-        // Until 1.31 the kubelet did not repeat the error while it backs off.
-        let is_bare = message.is_empty() || message.starts_with("Back-off pulling image") && message.ends_with('"');
-        let message = if is_bare { told_by_event().unwrap_or_default() } else { message.to_owned() };
+        let message = if tells_no_cause(message) { told_by_event().unwrap_or_default() } else { message.to_owned() };
         let first = failures.iter().filter_map(|event| event.first).min();
         KubeletWords {
             reason: reason.to_owned(),

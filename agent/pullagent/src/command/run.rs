@@ -15,7 +15,7 @@ use crate::agent_service::AgentService;
 use crate::cli::run::{LogLevel, RunArguments};
 use crate::daemon::{Daemon, Ended, Sources};
 use crate::http::{Bounds, Readiness, Served, Settings as Http, keep_serving, on_socket};
-use crate::kube::{Asked, Cluster, Connection, Surroundings, Told, choose, watch_events, watch_pods};
+use crate::kube::{Asked, Cluster, Connection, Surroundings, choose, watch_pods};
 use crate::memory::Memory;
 use crate::metrics::{Build, Metrics};
 use crate::service::{Signals, Supervisor, start_log};
@@ -167,14 +167,7 @@ fn watched(cluster: &Arc<Cluster>, settings: &Settings, served: &Served, beside:
             }
         }
     });
-    let mut events = Vec::new();
-    for told in [Told::SandboxFailures, Told::PullFailures] {
-        match watch_events(cluster.clone(), node, told) {
-            Ok(watch) => events.push(watch),
-            Err(unseen) => info!("not watched: {}: {}", unseen.what, unseen.why),
-        }
-    }
-    Sources { pods: Some(pods), events }
+    Sources { pods: Some(pods) }
 }
 
 impl From<LogLevel> for LevelFilter {

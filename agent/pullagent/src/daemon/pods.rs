@@ -7,11 +7,14 @@ use pullagent_diagnosis::cause::Code;
 use pullagent_diagnosis::diagnosis::Verdict;
 use pullagent_diagnosis::pod::{KubeletWords, Pod, PodEvent, PullState, SandboxFailure, pull_states, sandbox_failure};
 
+use super::said::Unclear;
 use crate::kube::PodChange;
 use crate::schedule::{Answer, Subject};
 
-/// Events of one pod that are kept: the newest of each place and reason.
+/// Events of one pod that are kept: the newest.
 const MOST_EVENTS: usize = 32;
+/// Bytes of an event's message that are kept.
+const LONGEST_MESSAGE: usize = 4096;
 /// Pods that are kept; a node has 110, or a few hundred.
 const MOST_PODS: usize = 2048;
 
@@ -19,7 +22,6 @@ const MOST_PODS: usize = 2048;
 #[derive(Debug, Default)]
 pub(super) struct Pods {
     pods: BTreeMap<String, Known>,
-    are_listed: bool,
 }
 
 #[derive(Debug, Default)]
@@ -44,7 +46,6 @@ impl Pods {
     pub(super) fn apply(&mut self, change: PodChange) -> Changed {
         match change {
             PodChange::Restarted(pods) => {
-                self.are_listed = true;
                 let there: BTreeSet<&str> = pods.iter().map(|pod| pod.uid.as_str()).collect();
                 let gone: Vec<String> = self.pods.keys().filter(|uid| !there.contains(uid.as_str())).cloned().collect();
                 let pods_gone = gone.iter().filter_map(|uid| self.pods.remove(uid)).map(|known| known.pod).collect();
@@ -59,21 +60,25 @@ impl Pods {
         }
     }
 
-    /// Takes note of what the kubelet tells of a pod in an event; whether that is news of a pod that is here.
-    pub(super) fn said(&mut self, uid: &str, event: PodEvent) -> bool {
+    /// Takes note of what the kubelet tells of a pod in events, in place of what it told before; whether that is news of a
+    /// pod that is here.
+    pub(super) fn said(&mut self, uid: &str, mut events: Vec<PodEvent>) -> bool {
         let Some(known) = self.pods.get_mut(uid) else { return false };
-        let is_same = |one: &PodEvent| {
-            (&one.reason, &one.field_path, &one.message) == (&event.reason, &event.field_path, &event.message)
-        };
-        if known.events.contains(&event) {
-            return false;
+        events.retain(tells_a_failure);
+        events.sort_by_key(|event| std::cmp::Reverse(event.last));
+        events.truncate(MOST_EVENTS);
+        for event in &mut events {
+            event.message.truncate(event.message.floor_char_boundary(LONGEST_MESSAGE));
         }
-        known.events.retain(|one| !is_same(one));
-        known.events.push(event);
-        if known.events.len() > MOST_EVENTS {
-            known.events.remove(0);
-        }
-        true
+        let is_news = known.events != events;
+        known.events = events;
+        is_news
+    }
+
+    /// The pods whose status does not tell why they wait, by their uids.
+    pub(super) fn unclear(&self) -> BTreeMap<String, Unclear> {
+        let there = self.pods.iter().filter(|(_, known)| !known.pod.is_deleted);
+        there.filter_map(|(uid, known)| Some((uid.clone(), Unclear::of(&known.pod)?))).collect()
     }
 
     /// A pod is there; nothing where it is as it was, or there is no room.
@@ -93,11 +98,6 @@ impl Pods {
         };
         known.told.retain(|name, _| fails(name));
         Some(uid)
-    }
-
-    /// Whether all that there were are known.
-    pub(super) fn are_listed(&self) -> bool {
-        self.are_listed
     }
 
     pub(super) fn get(&self, uid: &str) -> Option<&Pod> {
@@ -158,5 +158,14 @@ impl Pods {
         let names = failing
             .flat_map(|known| known.pod.pull_secrets.iter().map(|name| (known.pod.namespace.clone(), name.clone())));
         names.collect()
+    }
+}
+
+/// Whether the event says why an image was not got; others repeat a word of the status.
+fn tells_a_failure(event: &PodEvent) -> bool {
+    match event.reason.as_str() {
+        "FailedCreatePodSandBox" => true,
+        "Failed" => event.message.starts_with("Failed to pull image"),
+        _ => false,
     }
 }

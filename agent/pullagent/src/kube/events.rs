@@ -3,20 +3,27 @@
 use k8s_openapi::api::core::v1::Event;
 use kube::Api;
 use kube::api::ListParams;
-use pullagent_diagnosis::pod::{Pod, PodEvent};
+use pullagent_diagnosis::not_checked::NotChecked;
+use pullagent_diagnosis::pod::PodEvent;
 
 use super::client::Cluster;
 use super::error::{KubeError, Rule};
+use super::identity::How;
 
 /// More than a kubelet writes about one pod within the hour that events last.
 const MOST: u32 = 300;
 
-/// What kubelets have written about a pod within the last hour, in no order.
-pub(crate) async fn pod_events(cluster: &Cluster, pod: &Pod) -> Result<Vec<PodEvent>, KubeError> {
-    let namespace = pod.namespace.as_str();
+/// Why no events are read, where whoever asks never may.
+pub(crate) fn unread_events(cluster: &Cluster) -> Option<NotChecked> {
+    let why = "a kubelet may write events but not read them; a service account may be allowed to";
+    matches!(cluster.identity().how, How::Kubelet(_)).then(|| NotChecked::new("what the kubelet tells in events", why))
+}
+
+/// What kubelets have written within the last hour about the pod with this uid, in no order.
+pub(crate) async fn pod_events(cluster: &Cluster, namespace: &str, uid: &str) -> Result<Vec<PodEvent>, KubeError> {
     let rule = Rule { verb: "list", resource: "events", name: None, namespace: Some(namespace.to_owned()) };
     // A pod that was created anew under the same name has other events.
-    let params = ListParams::default().limit(MOST).fields(&format!("involvedObject.uid={}", pod.uid));
+    let params = ListParams::default().limit(MOST).fields(&format!("involvedObject.uid={uid}"));
     let list =
         cluster.ask(&rule, async |client| Api::<Event>::namespaced(client, namespace).list(&params).await).await?;
     Ok(list.items.iter().filter(|event| is_of_kubelet(event)).map(event_from).collect())

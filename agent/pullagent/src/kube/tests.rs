@@ -137,13 +137,13 @@ async fn a_person_sees_pods_events_and_what_kinds_of_secrets_there_are() {
 
     let pods = list_pods(&cluster, "default").await.unwrap();
     assert_eq!(pods.iter().map(|pod| pod.name.as_str()).collect::<Vec<_>>(), ["web"]);
-    let events = pod_events(&cluster, &pods[0]).await.unwrap();
+    assert_eq!(unread_events(&cluster), None);
+    let events = pod_events(&cluster, "default", &pods[0].uid).await.unwrap();
     let failed = events.iter().find(|event| event.message.ends_with("desc = no")).unwrap();
     let path = pods[0].containers[0].field_path();
     assert_eq!((failed.reason.as_str(), &failed.field_path, failed.count), ("Failed", &path, 1));
     assert!(failed.first.is_some() && failed.last.is_some());
-    let stranger = pullagent_diagnosis::pod::Pod { uid: "another".to_owned(), ..pods[0].clone() };
-    assert_eq!(pod_events(&cluster, &stranger).await.unwrap(), []);
+    assert_eq!(pod_events(&cluster, "default", "another").await.unwrap(), []);
     let absent = get_pod(&cluster, "default", "db").await.unwrap_err();
     assert_eq!(absent.to_string(), "there is no pod default/db");
 

@@ -13,8 +13,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use kube::Api;
 use kube::runtime::watcher::{self, DefaultBackoff, watcher};
-use pullagent_diagnosis::not_checked::NotChecked;
-use pullagent_diagnosis::pod::{Pod, PodEvent};
+use pullagent_diagnosis::pod::Pod;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -23,8 +22,7 @@ use tracing::{info, warn};
 use super::FORBIDDEN;
 use super::client::Cluster;
 use super::error::{Asker, KubeError, Rule, from_client};
-use super::identity::How;
-use objects::{EventsOfNode, Part, PodsOfNode, Trimmed};
+use objects::{Part, PodsOfNode, Trimmed};
 
 /// How long the API server may take to say what there is.
 const BEGIN: Duration = Duration::from_secs(30);
@@ -47,15 +45,6 @@ pub(crate) enum PodChange {
         /// Its name.
         name: String,
     },
-}
-
-/// What kubelets tell in events only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Told {
-    /// That a pod's sandbox could not be created: `FailedCreatePodSandBox`.
-    SandboxFailures,
-    /// Why a pull failed. Up to 1.31 a container that backs off does not repeat it.
-    PullFailures,
 }
 
 /// Whether the API server tells what happens.
@@ -101,22 +90,6 @@ impl<C> Drop for Watch<C> {
 /// Watches the pods that are bound to the node of this name. Must be called within the event loop.
 pub(crate) fn watch_pods(cluster: Arc<Cluster>, node: &str) -> Watch<PodChange> {
     start(cluster, PodsOfNode::new(node))
-}
-
-/// Watches what the kubelet of the node of this name tells in events, each with the uid of its pod. An event that is
-/// there already is told as well, again each time the watch begins. Must be called within the event loop.
-///
-/// Errors: nobody may read events as whom the API server is asked.
-pub(crate) fn watch_events(
-    cluster: Arc<Cluster>,
-    node: &str,
-    told: Told,
-) -> Result<Watch<(String, PodEvent)>, NotChecked> {
-    if matches!(cluster.identity().how, How::Kubelet(_)) {
-        let why = "a kubelet may write events but not read them; a service account may be allowed to";
-        return Err(NotChecked::new("what the kubelet tells in events", why));
-    }
-    Ok(start(cluster, EventsOfNode::new(node, told)))
 }
 
 fn start<S: Sight>(cluster: Arc<Cluster>, sight: S) -> Watch<S::Change> {

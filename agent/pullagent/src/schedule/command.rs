@@ -56,6 +56,13 @@ pub(crate) enum Input<'a> {
         /// The runtime's words.
         message: &'a str,
     },
+    /// The kubelet has told in an event why an image of a pod fails.
+    Words {
+        /// The image.
+        subject: &'a Subject,
+        /// The runtime's words.
+        message: &'a str,
+    },
     /// A pull secret has other content now, came or went.
     Secret {
         /// Its namespace.

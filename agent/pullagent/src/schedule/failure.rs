@@ -1,6 +1,6 @@
 //! What of a pod fails for its image, and what is to be asked about it. Knows no time.
 
-use pullagent_diagnosis::pod::{Container, ContainerState, Pod};
+use pullagent_diagnosis::pod::{Container, ContainerState, Pod, tells_no_cause};
 use pullagent_diagnosis::reference::Reference;
 
 /// Bytes of an image's name that are kept: more than any that can be parsed and served.
@@ -40,6 +40,12 @@ impl Subject {
     /// Whether the kubelet does not get a container's image.
     pub(crate) fn fails(container: &Container) -> bool {
         matches!(&container.state, ContainerState::Waiting { reason, .. } if class(reason).is_some())
+    }
+
+    /// Whether a container fails and its status does not tell why.
+    pub(crate) fn is_unclear(container: &Container) -> bool {
+        let ContainerState::Waiting { reason, message } = &container.state else { return false };
+        is_word(reason) && tells_no_cause(message) && class(reason).is_some()
     }
 
     /// Whether it is the sandbox's image.
@@ -132,7 +138,7 @@ pub(super) fn shown(pod: &Pod) -> Vec<Shown> {
 }
 
 /// Whether the pod still waits for its sandbox, as far as its containers tell.
-pub(super) fn awaits_sandbox(pod: &Pod) -> bool {
+pub(crate) fn awaits_sandbox(pod: &Pod) -> bool {
     pod.containers.iter().all(|container| match &container.state {
         ContainerState::Unknown => true,
         ContainerState::Waiting { reason, .. } => matches!(reason.as_str(), "ContainerCreating" | "PodInitializing"),

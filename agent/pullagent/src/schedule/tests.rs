@@ -10,9 +10,9 @@ pub(super) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_000_000 + second).unwrap()
 }
 
-/// A pod of one container in that state; the reason's message follows a `|`.
+/// A pod of one container in that state; a message of its own follows the reason and a `|`.
 pub(super) fn pod(namespace: &str, name: &str, image: &str, reason: &str) -> Pod {
-    let (reason, message) = reason.split_once('|').unwrap_or((reason, ""));
+    let (reason, message) = reason.split_once('|').unwrap_or((reason, "it fails"));
     let state = match reason {
         "Running" => ContainerState::Running,
         _ => ContainerState::Waiting { reason: reason.to_owned(), message: message.to_owned() },
@@ -229,7 +229,7 @@ fn a_refused_login_is_not_offered_again_until_it_changes_or_six_hours_pass() {
     let of = |name, image| with_secret(pod("a", name, image, "ImagePullBackOff"), "regcred");
     run.check(0, Input::Pod(&of("p", IMAGE)), &["examine r.io/a:1 a"]);
     run.finish(0, Some(&diagnosis("CredentialsRejected", "r.io")), &["answer 1"]);
-    run.check(1, Input::Pod(&of("q", "r.io/b")), &["classify 1 r.io/b \"\""]);
+    run.check(1, Input::Pod(&of("q", "r.io/b")), &["classify 1 r.io/b \"it fails\""]);
     run.check(60, Input::Tick, &[]);
     assert_eq!(run.schedule.wake_at(), Some(at(6 * 3600)));
     run.check(61, Input::Pod(&of("r", "s.io/b")), &["examine s.io/b a"]);
@@ -260,6 +260,41 @@ fn beyond_the_budget_the_text_alone_is_read() {
     run.check(41, Input::Pod(&pod("b", "p", "r.io/y", "ImagePullBackOff")), &["examine r.io/y b"]);
     run.check(3600, Input::Tick, &["examine r.io/z a"]);
     assert_eq!(run.skipped(), [("namespace_budget", 1)]);
+}
+
+#[test]
+fn what_only_an_event_tells_is_waited_for_until_it_is_there_or_the_failure_lasts() {
+    let bare = format!("ImagePullBackOff|Back-off pulling image \"{IMAGE}\"");
+    let web = pod("a", "web", IMAGE, &bare);
+    let subject = Subject::container(&web, &web.containers[0]);
+    let words = Input::Words { subject: &subject, message: "not found" };
+    let mut run = Run::new();
+    run.check(0, Input::Pod(&web), &[]);
+    run.check(3, words, &["examine r.io/a:1 a"]);
+    let mut run = Run::new();
+    run.check(0, Input::Pod(&web), &[]);
+    run.check(20, Input::Tick, &["examine r.io/a:1 a"]);
+    // What the status told before it backed off is not forgotten.
+    let mut run = Run::new();
+    run.check(0, Input::Pod(&pod("a", "web", IMAGE, "ErrImagePull|not found")), &[]);
+    run.check(1, Input::Pod(&web), &["examine r.io/a:1 a"]);
+}
+
+#[test]
+fn beyond_the_budget_the_words_of_an_event_are_read() {
+    let mut run = Run::new();
+    for n in 0..30 {
+        let image = format!("r.io/{n}");
+        run.check(n, Input::Pod(&pod("a", "p", &image, "ImagePullBackOff")), &[&format!("examine {image} a")]);
+        run.finish(n, Some(&diagnosis("TagNotFound", "r.io")), &["answer 1"]);
+        run.check(n, Input::PodGone("a-p"), &[]);
+    }
+    let web = pod("a", "web", IMAGE, "ImagePullBackOff|");
+    let subject = Subject::container(&web, &web.containers[0]);
+    run.check(40, Input::Pod(&web), &[]);
+    run.check(60, Input::Tick, &[]);
+    run.check(61, Input::Words { subject: &subject, message: "x" }, &["classify 1 r.io/a:1 \"x\""]);
+    run.check(62, Input::Words { subject: &subject, message: "y" }, &[]);
 }
 
 #[derive(Clone, Debug)]

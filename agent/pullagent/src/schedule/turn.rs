@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use pullagent_diagnosis::pod::tells_no_cause;
 
 use super::budget::Spent;
 use super::holds::Hold;
@@ -104,10 +105,12 @@ impl Schedule {
         let mut message = String::new();
         for subject in &asked.subjects {
             let Some(failing) = self.failing.get_mut(subject) else { continue };
-            if message.is_empty() {
+            if tells_no_cause(&message) {
                 message.clone_from(&failing.message);
             }
-            if std::mem::replace(&mut failing.stage, Stage::Told) != Stage::Told {
+            // Words that tell nothing are no answer: better ones may come.
+            let tells = asked.answer.is_some() || !tells_no_cause(&failing.message);
+            if tells && std::mem::replace(&mut failing.stage, Stage::Told) != Stage::Told {
                 untold.push(subject.clone());
             }
         }

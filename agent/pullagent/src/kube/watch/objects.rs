@@ -8,21 +8,16 @@ use k8s_openapi::api::core::v1 as core;
 use kube::Resource;
 use kube::api::ObjectMeta;
 use kube::runtime::watcher::{Config, Event};
-use pullagent_diagnosis::pod::{Pod, PodEvent};
+use pullagent_diagnosis::pod::Pod;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
 use super::super::error::Rule;
-use super::super::events::{event_from, is_of_kubelet};
 use super::super::pods::pod_from;
-use super::{PodChange, Sight, Told};
+use super::{PodChange, Sight};
 
 /// Pods of one node; more than any can run.
 const MOST_PODS: usize = 4096;
-/// Events of one page, which are those of all nodes.
-const EVENTS_PAGE: u32 = 100;
-/// Bytes of an event's message that are kept.
-const LONGEST_MESSAGE: usize = 4096;
 
 /// What is taken of an object.
 pub(super) trait Part: Clone + Debug + Send + 'static {
@@ -87,34 +82,6 @@ impl Part for Pod {
     }
 }
 
-/// An event of a kubelet about a pod; `None` for any other.
-pub(super) type Heard = Option<Box<OfKubelet>>;
-
-/// See [`Heard`].
-#[derive(Clone, Debug)]
-pub(super) struct OfKubelet {
-    host: String,
-    uid: String,
-    event: PodEvent,
-}
-
-impl Part for Heard {
-    type Whole = core::Event;
-
-    fn of(whole: &core::Event) -> Self {
-        if !is_of_kubelet(whole) {
-            return None;
-        }
-        let host = whole.source.as_ref().and_then(|source| source.host.clone());
-        let host = host.or_else(|| whole.reporting_instance.clone())?;
-        let uid = whole.involved_object.uid.clone()?;
-        let mut event = event_from(whole);
-        event.message.truncate(event.message.floor_char_boundary(LONGEST_MESSAGE));
-        event.message.shrink_to_fit();
-        Some(Box::new(OfKubelet { host, uid, event }))
-    }
-}
-
 /// The pods that are bound to a node.
 #[derive(Debug)]
 pub(super) struct PodsOfNode {
@@ -163,51 +130,5 @@ impl Sight for PodsOfNode {
                 Some(PodChange::Deleted { uid, namespace, name })
             }
         }
-    }
-}
-
-/// Events of the kubelet of a node. There is no selector for the node, so the API server tells those of all nodes.
-#[derive(Debug)]
-pub(super) struct EventsOfNode {
-    node: String,
-    told: Told,
-}
-
-impl EventsOfNode {
-    pub(super) fn new(node: &str, told: Told) -> Self {
-        Self { node: node.to_owned(), told }
-    }
-
-    /// The other events of the reason `Failed` only repeat the word in a container's status.
-    fn concerns(&self, heard: &OfKubelet) -> bool {
-        let concerns = match self.told {
-            Told::SandboxFailures => true,
-            Told::PullFailures => heard.event.message.starts_with("Failed to pull image"),
-        };
-        concerns && heard.host == self.node
-    }
-}
-
-impl Sight for EventsOfNode {
-    type Part = Heard;
-    type Change = (String, PodEvent);
-
-    fn rule(&self) -> Rule {
-        Rule { verb: "watch", resource: "events", name: None, namespace: None }
-    }
-
-    fn config(&self) -> Config {
-        let reason = match self.told {
-            Told::SandboxFailures => "FailedCreatePodSandBox",
-            Told::PullFailures => "Failed",
-        };
-        let fields = format!("involvedObject.kind=Pod,source=kubelet,type=Warning,reason={reason}");
-        Config::default().page_size(EVENTS_PAGE).fields(&fields)
-    }
-
-    fn change(&mut self, event: Event<Trimmed<Heard>>) -> Option<(String, PodEvent)> {
-        let (Event::Apply(event) | Event::InitApply(event)) = event else { return None };
-        let heard = event.part.filter(|heard| self.concerns(heard))?;
-        Some((heard.uid, heard.event))
     }
 }

@@ -7,12 +7,12 @@ use axum::extract::Request;
 use axum::response::IntoResponse;
 use futures_util::stream;
 use pullagent_diagnosis::pod::ContainerState;
-use pullagent_testkit::kubernetes::{Event, KubeApi, Pod as NewPod, Waiting};
+use pullagent_testkit::kubernetes::{KubeApi, Pod as NewPod, Waiting};
 use serde_json::json;
 use tokio::time::timeout;
 
 use super::super::identity::{Asked, PodAccount, Surroundings, choose};
-use super::super::tests::{around, as_admin, start as start_api};
+use super::super::tests::{around, start as start_api};
 use super::*;
 
 /// Long enough for a busy machine and for the pauses between attempts.
@@ -120,38 +120,6 @@ async fn what_may_not_be_watched_is_told_with_the_rule() {
 
 fn own((host, port): (&str, &str)) -> (String, String) {
     (host.to_owned(), port.to_owned())
-}
-
-#[tokio::test]
-async fn the_events_of_this_nodes_kubelet_are_told_with_the_uids_of_their_pods() {
-    let api = start_api().await;
-    let folder = tempfile::tempdir().unwrap();
-    let cluster = Arc::new(as_admin(&api, folder.path()).await);
-    let (web, elsewhere) = (pod("node-1", "web"), pod("node-2", "elsewhere"));
-    let uid = api.create_pod(&web).await.unwrap()["metadata"]["uid"].as_str().unwrap().to_owned();
-    api.create_pod(&elsewhere).await.unwrap();
-    let sandbox = Event::warning("FailedCreatePodSandBox", "no sandbox image");
-    for pod in [&elsewhere, &web] {
-        api.event(pod, None, &sandbox).await.unwrap();
-    }
-    let mut sandboxes = watch_events(Arc::clone(&cluster), "node-1", Told::SandboxFailures).unwrap();
-    let mut pulls = watch_events(cluster, "node-1", Told::PullFailures).unwrap();
-    let (of, event) = next(&mut sandboxes).await;
-    assert_eq!((of.as_str(), event.message.as_str(), event.count), (uid.as_str(), "no sandbox image", 1));
-
-    for pod in [&elsewhere, &web] {
-        api.pod_waiting(pod, &[Waiting::pull_failed("app", "no such tag")]).await.unwrap();
-        api.event(pod, None, &sandbox).await.unwrap();
-    }
-    let (of, event) = next(&mut pulls).await;
-    let message = format!("Failed to pull image \"{IMAGE}\": no such tag");
-    let path = Some("spec.containers{app}");
-    assert_eq!((of.as_str(), event.message, event.field_path.as_deref()), (uid.as_str(), message, path));
-    assert_eq!(next(&mut sandboxes).await.1.count, 2);
-
-    let root = tempfile::tempdir().unwrap();
-    let refused = watch_events(as_kubelet(&api, root.path()).await, "node-1", Told::PullFailures).unwrap_err();
-    assert_eq!(refused.why, "a kubelet may write events but not read them; a service account may be allowed to");
 }
 
 /// Tells of one pod and that this was all, as servers do that can; a list is an error.
