@@ -33,7 +33,7 @@ use hosts::Hosts;
 
 /// As many series a node has at most: thousands of nodes are scraped.
 const MAX_SERIES: usize = 100;
-/// What the series with names of their own come to, whatever happens: everything but [`BOUNDED`].
+/// What the series with names of their own come to, whatever happens: everything but the rows that share what is left.
 const FIXED_SERIES: usize = 39;
 /// As many causes are counted by name, besides `other`. A counter must not move from one series to another, so the
 /// first ones met keep theirs.

@@ -62,6 +62,7 @@ async fn a_node_reads_the_secrets_of_its_own_pods_and_keeps_on_when_its_certific
     let cluster = Cluster::open(choose(&Asked::default(), &around(root.path().to_owned()))).await.unwrap();
     let who = "the kubelet of this node (/etc/kubernetes/kubelet.conf)";
     assert_eq!(cluster.identity().name, who);
+    assert!(unread_events(&cluster).is_some());
     let refused = format!(
         "{who} may not get secret default/pull; a kubelet may only while a pod on its node refers to it: \
          `--kubeconfig` asks as somebody else"
