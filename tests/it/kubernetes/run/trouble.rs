@@ -84,7 +84,7 @@ async fn who_may_do_nothing_lives_and_says_so() {
     std::fs::write(&file, settings(&cluster, "watsh: 1\n")).expect("a file");
     daemon.signal(Signal::SIGHUP);
     daemon.counts("pullagent_config_last_reload_successful", 0.0).await;
-    assert!(daemon.log().contains("the old settings stay"), "{}", daemon.log());
+    daemon.until("the log says so", |daemon| daemon.log().contains("the old settings stay")).await;
     std::fs::write(&file, settings(&cluster, "kubernetes: { identity: kubeconfig }\n")).expect("a file");
     daemon.signal(Signal::SIGHUP);
     daemon.counts("pullagent_config_last_reload_successful", 1.0).await;
