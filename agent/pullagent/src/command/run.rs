@@ -19,7 +19,7 @@ use crate::kube::{Asked, Cluster, Connection, Surroundings, choose, watch_pods};
 use crate::memory::Memory;
 use crate::metrics::{Build, Metrics};
 use crate::service::{Signals, Supervisor, start_log};
-use crate::settings::Settings;
+use crate::settings::{IdentityChoice, Settings};
 use crate::socket::Socket;
 use crate::standpoint::{self, Wanted};
 use crate::terminal;
@@ -56,7 +56,14 @@ pub(crate) async fn run(arguments: RunArguments) -> anyhow::Result<u8> {
             info!("watch.pods is off: no pod is watched");
             Sources::default()
         }
-        None => Sources::default(),
+        None => {
+            if settings.kubernetes.identity != IdentityChoice::None {
+                served
+                    .readiness
+                    .wait_for(PODS, "the API server is not asked; the log says why, and a restart tries again");
+            }
+            Sources::default()
+        }
     };
     let standpoint = arguments.standpoint.clone();
     let reload = move || match Settings::of_command(&standpoint) {
@@ -133,11 +140,11 @@ async fn open(settings: &Arc<Settings>) -> Option<Arc<Cluster>> {
     let asked = Asked { choice: settings.kubernetes.identity, ..Asked::default() };
     let root = settings.host_root.clone();
     let identity = tokio::task::spawn_blocking(move || choose(&asked, &Surroundings::of_process(&root))).await.ok()?;
-    for note in &identity.notes {
-        warn!("{}: {}", note.what, note.why);
-    }
     match Cluster::open(identity).await {
         Ok(cluster) => {
+            for note in &cluster.identity().notes {
+                warn!("{}: {}", note.what, note.why);
+            }
             info!(identity = cluster.identity().name, "asking the API server");
             Some(Arc::new(cluster))
         }
