@@ -14,7 +14,7 @@ use crate::config::resolv_conf::Resolver;
 use crate::config::trust::Trust;
 use crate::platform::Platform;
 use crate::plugin::PluginOutcome;
-use crate::pod::{KubeletWords, PullPolicy};
+use crate::pod::{Container, KubeletWords, Pod, PullPolicy};
 use crate::pull_secret::PullSecret;
 use crate::runtime::Runtime;
 use crate::secret::Secret;
@@ -72,6 +72,19 @@ pub struct PodCase {
     /// What the kubelet said of its last attempt: this is the runtime's answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub said: Option<KubeletWords>,
+}
+
+impl PodCase {
+    /// One of `pod`'s containers or volumes, of which the kubelet said this.
+    pub fn of(pod: &Pod, container: &Container, said: Option<KubeletWords>) -> Self {
+        Self { container: container.name.clone(), policy: container.policy, ..Self::sandbox(pod, said) }
+    }
+
+    /// The sandbox of `pod`. The runtime pulls its image by itself: no login of the pod or the kubelet is offered for it.
+    pub fn sandbox(pod: &Pod, said: Option<KubeletWords>) -> Self {
+        let (namespace, name, uid) = (pod.namespace.clone(), pod.name.clone(), pod.uid.clone());
+        Self { namespace, name, uid, container: "(sandbox)".to_owned(), policy: PullPolicy::default(), said }
+    }
 }
 
 /// A credential as it was handed to us.

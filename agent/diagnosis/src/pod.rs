@@ -12,7 +12,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use outlook::{Outlook, Waiting, outlook};
-pub use pulls::{PullState, SandboxFailure, is_image_failure, pull_states, sandbox_failure, tells_no_cause};
+pub use pulls::{
+    PullState, SandboxFailure, is_error_text, is_image_failure, pull_states, sandbox_failure, tells_no_cause,
+};
 
 /// A pod as the API server has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -105,26 +105,11 @@ async fn movement(settings: &Settings, waiting: &Waiting<'_>) -> anyhow::Result<
 }
 
 fn case(pod: &Pod, container: &Container, words: KubeletWords, secrets: &[GivenCredential]) -> Case {
-    let of = PodCase {
-        namespace: pod.namespace.clone(),
-        name: pod.name.clone(),
-        uid: pod.uid.clone(),
-        container: container.name.clone(),
-        policy: container.policy,
-        said: Some(words),
-    };
+    let of = PodCase::of(pod, container, Some(words));
     Case { image: container.image.clone(), credentials: secrets.to_vec(), pod: Some(of), ..Case::default() }
 }
 
-/// The runtime pulls it by itself: no login of the pod or the kubelet is offered for it.
 fn sandbox_case(pod: &Pod, failure: SandboxFailure) -> Case {
-    let of = PodCase {
-        namespace: pod.namespace.clone(),
-        name: pod.name.clone(),
-        uid: pod.uid.clone(),
-        container: "(sandbox)".to_owned(),
-        said: Some(failure.words),
-        ..PodCase::default()
-    };
+    let of = PodCase::sandbox(pod, Some(failure.words));
     Case { image: failure.image, anonymous: true, pod: Some(of), ..Case::default() }
 }

@@ -46,10 +46,15 @@ pub enum PullState {
     },
 }
 
-/// Whether a waiting container waits for its image. A reason that is no word is the text of an error, which only images
-/// bring about: a pull secret that does not decode, a record that cannot be written.
+/// Whether a reason is no word but the text of an error, which only images bring about: a pull secret that does not decode, a
+/// record that cannot be written.
+pub fn is_error_text(reason: &str) -> bool {
+    !reason.bytes().all(|b| b.is_ascii_alphanumeric())
+}
+
+/// Whether a waiting container waits for its image.
 pub fn is_image_failure(reason: &str) -> bool {
-    IMAGE_REASONS.contains(&reason) || reason.contains(char::is_whitespace)
+    IMAGE_REASONS.contains(&reason) || is_error_text(reason)
 }
 
 /// Whether the message of a waiting container says nothing of why its pull failed. Up to 1.31 the kubelet did not repeat the

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pullagent_diagnosis::case::{Case, GivenCredential, PodCase, Withheld};
 use pullagent_diagnosis::diagnosis::Diagnosis;
-use pullagent_diagnosis::pod::{KubeletWords, Pod, PullPolicy};
+use pullagent_diagnosis::pod::{KubeletWords, Pod};
 use pullagent_diagnosis::pull_secret::{PullSecret, SecretFound};
 use pullagent_diagnosis::reproduction::Policy;
 use pullagent_probes::Limits;
@@ -26,19 +26,16 @@ pub(super) async fn examine(
 ) -> Option<Diagnosis> {
     let is_sandbox = job.subject.is_sandbox();
     let credentials = match &cluster {
-        // The runtime pulls it by itself: no login of the pod or the kubelet is offered for it.
         _ if is_sandbox => Vec::new(),
         Some(cluster) => pull_secrets(cluster, &pod).await,
         None => unread(&pod),
     };
-    let policy = pod.containers.iter().find(|container| container.name == job.subject.container);
-    let of = PodCase {
-        namespace: pod.namespace.clone(),
-        name: pod.name.clone(),
-        uid: pod.uid.clone(),
-        container: if is_sandbox { "(sandbox)".to_owned() } else { job.subject.container.clone() },
-        policy: policy.map_or(PullPolicy::default(), |container| container.policy),
-        said: words,
+    let container = pod.containers.iter().find(|container| container.name == job.subject.container);
+    let of = match container {
+        Some(container) => PodCase::of(&pod, container, words),
+        None if is_sandbox => PodCase::sandbox(&pod, words),
+        // It went since the job was given out.
+        None => PodCase { container: job.subject.container.clone(), ..PodCase::sandbox(&pod, words) },
     };
     let withheld = job.withheld.iter().map(|login| Withheld { source: login.source.clone(), key: login.key.clone() });
     let case = Case {

@@ -1,6 +1,6 @@
 //! What of a pod fails for its image, and what is to be asked about it. Knows no time.
 
-use pullagent_diagnosis::pod::{Container, ContainerState, Pod, tells_no_cause};
+use pullagent_diagnosis::pod::{Container, ContainerState, Pod, is_error_text, is_image_failure, tells_no_cause};
 use pullagent_diagnosis::reference::Reference;
 
 /// Bytes of an image's name that are kept: more than any that can be parsed and served.
@@ -39,13 +39,13 @@ impl Subject {
 
     /// Whether the kubelet does not get a container's image.
     pub(crate) fn fails(container: &Container) -> bool {
-        matches!(&container.state, ContainerState::Waiting { reason, .. } if class(reason).is_some())
+        matches!(&container.state, ContainerState::Waiting { reason, .. } if is_image_failure(reason))
     }
 
     /// Whether a container fails and its status does not tell why.
     pub(crate) fn is_unclear(container: &Container) -> bool {
         let ContainerState::Waiting { reason, message } = &container.state else { return false };
-        is_word(reason) && tells_no_cause(message) && class(reason).is_some()
+        !is_error_text(reason) && tells_no_cause(message) && is_image_failure(reason)
     }
 
     /// Whether it is the sandbox's image.
@@ -126,7 +126,7 @@ pub(super) fn shown(pod: &Pod) -> Vec<Shown> {
     let of = |container: &Container| {
         let ContainerState::Waiting { reason, message } = &container.state else { return None };
         let class = class(reason)?;
-        let text = if is_word(reason) { message } else { reason };
+        let text = if is_error_text(reason) { reason } else { message };
         Some(Shown {
             subject: Subject::container(pod, container),
             question: Question::new(&container.image, secrets.clone(), class),
@@ -151,29 +151,18 @@ pub(super) fn message_of(text: &str) -> String {
     cut(text, LONGEST_MESSAGE).to_owned()
 }
 
-/// The class of a waiting reason; `None` where it is no image that fails (`pkg/kubelet/images/types.go`). The kubelet
-/// shows some errors as the reason itself, which then is no single word.
+/// The class of a waiting reason; `None` where it is no image that fails.
 fn class(reason: &str) -> Option<Class> {
-    Some(match reason {
-        "ImagePullBackOff" | "ErrImagePull" | "RegistryUnavailable" | "SignatureValidationFailed" => Class::Pull,
+    is_image_failure(reason).then_some(match reason {
         "InvalidImageName" => Class::Name,
         "ErrImageNeverPull" => Class::Never,
         "ImageInspectError" => Class::Inspect,
-        word if is_word(word) => return None,
         _ => Class::Pull,
     })
 }
 
-fn is_word(reason: &str) -> bool {
-    reason.bytes().all(|b| b.is_ascii_alphanumeric())
-}
-
 fn cut(text: &str, max: usize) -> &str {
-    let mut end = text.len().min(max);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
+    &text[..text.floor_char_boundary(max)]
 }
 
 #[cfg(test)]
