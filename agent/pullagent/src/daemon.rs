@@ -42,13 +42,6 @@ const SHORTEST: Duration = Duration::from_millis(10);
 /// one keeps a node that hangs from taking the place of the others for ever.
 const LONGEST_EXAMINATION: Duration = Duration::from_mins(2);
 
-/// What the loop hears from.
-#[derive(Default)]
-pub(crate) struct Sources {
-    /// The node's pods.
-    pub(crate) pods: Option<Watch<PodChange>>,
-}
-
 /// What the loop is made of.
 pub(crate) struct Daemon {
     settings: Arc<Settings>,
@@ -98,10 +91,10 @@ impl Daemon {
         }
     }
 
-    /// Goes round until it is asked to stop.
+    /// Goes round until it is asked to stop. `pods` are the node's, where they are watched.
     pub(crate) async fn run(
         mut self,
-        mut sources: Sources,
+        mut pods: Option<Watch<PodChange>>,
         mut signals: Signals,
         mut supervisor: Supervisor,
         mut reload: impl FnMut() -> Option<Arc<Settings>>,
@@ -110,7 +103,7 @@ impl Daemon {
         let ended = loop {
             let wake = self.wake_at();
             tokio::select! {
-                change = next_change(&mut sources.pods) => self.changed(change),
+                change = next_change(&mut pods) => self.changed(change),
                 (uid, events) = self.said.next() => self.said(&uid, events),
                 Some(ended) = self.running.join_next_with_id(), if !self.running.is_empty() => self.ended(ended),
                 () = sleep_until(wake) => self.take(Input::Tick),

@@ -26,7 +26,8 @@ pub(crate) use accounts::list_accounts;
 pub(crate) use client::Cluster;
 pub(crate) use error::KubeError;
 pub(crate) use events::{pod_events, unread_events};
-pub(crate) use identity::{Asked, Surroundings, choose};
+pub(crate) use identity::Asked;
+use identity::{Surroundings, choose};
 pub(crate) use pods::{Whereabouts, get_pod, list_pods, whereabouts};
 pub(crate) use publish::{About, EventResults, EventToWrite, Publisher};
 pub(crate) use secrets::{ListedKind, list_secrets, look_up_secret, pull_secrets, read_secret};
@@ -45,6 +46,13 @@ pub(crate) async fn open(arguments: &KubeArguments, settings: &Settings) -> anyh
         context: arguments.context.clone(),
         by_person: true,
     };
+    open_as(asked, settings).await
+}
+
+/// The API server, asked as the one that is chosen on the node of `settings`.
+///
+/// Errors: there is nobody to ask as.
+pub(crate) async fn open_as(asked: Asked, settings: &Settings) -> anyhow::Result<Cluster> {
     let root = settings.host_root.clone();
     let identity = tokio::task::spawn_blocking(move || choose(&asked, &Surroundings::of_process(&root)));
     Ok(Cluster::open(identity.await.context("cannot find out as whom to ask the API server")?).await?)

@@ -13,9 +13,9 @@ use tracing::{error, info, warn};
 use crate::INTERRUPTED;
 use crate::agent_service::AgentService;
 use crate::cli::run::{LogLevel, RunArguments};
-use crate::daemon::{Daemon, Ended, Sources};
+use crate::daemon::{Daemon, Ended};
 use crate::http::{Bounds, Readiness, Served, Settings as Http, keep_serving, on_socket};
-use crate::kube::{Asked, Cluster, Connection, Surroundings, choose, watch_pods};
+use crate::kube::{Asked, Cluster, Connection, PodChange, Watch, open_as, watch_pods};
 use crate::memory::Memory;
 use crate::metrics::{Build, Metrics};
 use crate::service::{Signals, Supervisor, start_log};
@@ -50,11 +50,11 @@ pub(crate) async fn run(arguments: RunArguments) -> anyhow::Result<u8> {
     let agent = AgentService::new(settings.clone(), cluster.clone(), served.memory.clone());
     let mut servers = serve(&settings, &served, agent, &stopped).await;
     servers.spawn(lint(settings.clone(), served.clone()));
-    let sources = match &cluster {
-        Some(cluster) if settings.watch.pods => watched(cluster, &settings, &served, &mut servers),
+    let pods = match &cluster {
+        Some(cluster) if settings.watch.pods => Some(watched(cluster, &settings, &served, &mut servers)),
         Some(_) => {
             info!("watch.pods is off: no pod is watched");
-            Sources::default()
+            None
         }
         None => {
             if settings.kubernetes.identity != IdentityChoice::None {
@@ -62,7 +62,7 @@ pub(crate) async fn run(arguments: RunArguments) -> anyhow::Result<u8> {
                     .readiness
                     .wait_for(PODS, "the API server is not asked; the log says why, and a restart tries again");
             }
-            Sources::default()
+            None
         }
     };
     let standpoint = arguments.standpoint.clone();
@@ -77,7 +77,7 @@ pub(crate) async fn run(arguments: RunArguments) -> anyhow::Result<u8> {
         }
     };
     info!(node = settings.node.name, version = env!("CARGO_PKG_VERSION"), "started");
-    let ended = Daemon::new(settings, cluster, served).run(sources, signals, supervisor, reload).await;
+    let ended = Daemon::new(settings, cluster, served).run(pods, signals, supervisor, reload).await;
     // Nobody is left to hear of it if that fails.
     let _ = stop.send(true);
     servers.shutdown().await;
@@ -136,11 +136,9 @@ async fn lint(settings: Arc<Settings>, served: Served) {
 }
 
 /// The API server, if there is somebody to ask as.
-async fn open(settings: &Arc<Settings>) -> Option<Arc<Cluster>> {
+async fn open(settings: &Settings) -> Option<Arc<Cluster>> {
     let asked = Asked { choice: settings.kubernetes.identity, ..Asked::default() };
-    let root = settings.host_root.clone();
-    let identity = tokio::task::spawn_blocking(move || choose(&asked, &Surroundings::of_process(&root))).await.ok()?;
-    match Cluster::open(identity).await {
+    match open_as(asked, settings).await {
         Ok(cluster) => {
             for note in &cluster.identity().notes {
                 warn!("{}: {}", note.what, note.why);
@@ -149,14 +147,14 @@ async fn open(settings: &Arc<Settings>) -> Option<Arc<Cluster>> {
             Some(Arc::new(cluster))
         }
         Err(error) => {
-            warn!("no pod is watched: {error}");
+            warn!("no pod is watched: {error:#}");
             None
         }
     }
 }
 
 /// Begins to watch. Whether the API server tells what happens is counted, and part of being ready.
-fn watched(cluster: &Arc<Cluster>, settings: &Settings, served: &Served, beside: &mut JoinSet<()>) -> Sources {
+fn watched(cluster: &Arc<Cluster>, settings: &Settings, served: &Served, beside: &mut JoinSet<()>) -> Watch<PodChange> {
     let node = &settings.node.name;
     let pods = watch_pods(cluster.clone(), node);
     let (mut connection, served) = (pods.connection(), served.clone());
@@ -174,7 +172,7 @@ fn watched(cluster: &Arc<Cluster>, settings: &Settings, served: &Served, beside:
             }
         }
     });
-    Sources { pods: Some(pods) }
+    pods
 }
 
 impl From<LogLevel> for LevelFilter {
