@@ -35,4 +35,5 @@ pub mod report;
 pub mod reproduction;
 pub mod runtime;
 pub mod secret;
+pub mod summary;
 pub mod text;
