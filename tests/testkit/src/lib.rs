@@ -11,6 +11,7 @@ pub mod ca;
 pub mod containerd;
 pub mod cri;
 pub mod cri_client;
+pub mod daemon;
 pub mod dns;
 pub mod dnsmasq;
 pub mod docker_registry;

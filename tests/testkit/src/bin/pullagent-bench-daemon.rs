@@ -5,16 +5,14 @@
 use std::error::Error;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::{ExitCode, Stdio};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt as _};
+use pullagent_testkit::daemon::{Daemon, value};
 use pullagent_testkit::kubernetes::{KubeApi, Pod};
 use pullagent_testkit::world::World;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::UnixStream;
-use tokio::process::{Child, Command};
 use tokio::time::sleep;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -29,13 +27,8 @@ const SINGLE: usize = 20;
 /// How long the daemon is left alone before it is looked at, and how long it is looked at.
 const QUIET: Duration = Duration::from_secs(10);
 const REST: Duration = Duration::from_mins(1);
-/// How long is waited for what must come.
-const SOON: Duration = Duration::from_mins(2);
-const PAUSE: Duration = Duration::from_millis(10);
 /// Requests at once.
 const AT_ONCE: usize = 8;
-/// Clock ticks a second in /proc: the same on every Linux (`man 5 proc_pid_stat`, `USER_HZ`).
-const TICKS: f64 = 100.0;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -67,8 +60,9 @@ async fn run() -> Outcome<()> {
 struct Bench {
     api: KubeApi,
     world: World,
-    root: tempfile::TempDir,
-    daemon: Child,
+    daemon: Daemon,
+    /// Its node's files, to be removed after it.
+    _root: tempfile::TempDir,
 }
 
 impl Bench {
@@ -84,15 +78,8 @@ impl Bench {
             "apiVersion: pullagent.dev/v1\nnode: {{ name: {NODE} }}\nhostRoot: {at}\nhttp: {{ listen: \"\" }}\n\
              events: {{ perMinute: 600, burst: 100 }}\nsocket: {{ path: {at}/agent.sock, group: root }}\n"
         );
-        std::fs::write(root.path().join("config.yaml"), settings)?;
-        let daemon = Command::new(binary)
-            .env_clear()
-            .args(["run", "--log-level", "error", "--config"])
-            .arg(root.path().join("config.yaml"))
-            .stdin(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()?;
-        let bench = Self { api, world, root, daemon };
+        let daemon = Daemon::start(binary, root.path(), &settings)?;
+        let bench = Self { api, world, daemon, _root: root };
         bench.api.create_namespace("shop").await?;
         let running = json!({ "running": {} });
         bench.pods(PODS, |number| (format!("well-{number}"), bench.image("1")), &running).await?;
@@ -125,12 +112,12 @@ impl Bench {
 
     /// Memory and processor time while nothing happens.
     async fn at_rest(&self) -> Outcome<[String; 2]> {
-        self.until(|metrics| metrics.contains("pullagent_kube_connected 1")).await?;
+        self.daemon.until(|metrics| metrics.contains("pullagent_kube_connected 1")).await?;
         sleep(QUIET).await;
-        let (before, begun) = (self.processor_seconds()?, Instant::now());
+        let (before, begun) = (self.daemon.processor_seconds()?, Instant::now());
         sleep(REST).await;
-        let share = 100.0 * (self.processor_seconds()? - before) / begun.elapsed().as_secs_f64();
-        let resident = self.memory("VmRSS:")?;
+        let share = 100.0 * (self.daemon.processor_seconds()? - before) / begun.elapsed().as_secs_f64();
+        let resident = self.daemon.memory("VmRSS:")?;
         Ok([
             format!(
                 "daemon at rest, {PODS} pods, resident | {resident:.1} MiB | {:.2} x 15 MiB | at most 1 x",
@@ -165,71 +152,22 @@ impl Bench {
     /// What it costs that many pods fail at once.
     async fn in_a_storm(&self) -> Outcome<String> {
         let examined = |metrics: &str| value(metrics, "pullagent_examinations_total{verdict=\"failing\"}");
-        let before = examined(&self.metrics().await?);
+        let before = examined(&self.daemon.metrics().await?);
         self.pods(STORM, |n| (format!("ill-{n}"), self.image(&format!("missing-{}", n % IMAGES))), &backs_off())
             .await?;
         let registry = self.world.image().split('/').next().unwrap_or_default();
         let failing = format!("pullagent_pods_failing{{cause=\"TagNotFound\",host=\"{registry}\"}}");
         let all = (STORM + SINGLE).to_string();
-        let metrics = self.until(|metrics| metrics.contains(&format!("{failing} {all}"))).await?;
+        let metrics = self.daemon.until(|metrics| metrics.contains(&format!("{failing} {all}"))).await?;
         let examinations = examined(&metrics) - before;
-        let peak = self.memory("VmHWM:")?;
+        let peak = self.daemon.memory("VmHWM:")?;
         Ok(format!(
             "{STORM} pods of {IMAGES} images fail, peak | {peak:.1} MiB, {examinations} examinations | {:.2} x 32 MiB | at most 1 x, 10",
             peak / 32.0
         ))
     }
-
-    /// Waits until its metrics are as wanted, and returns them.
-    async fn until(&self, wanted: impl Fn(&str) -> bool) -> Outcome<String> {
-        let begun = Instant::now();
-        let mut last = String::new();
-        while begun.elapsed() < SOON {
-            // Its socket may not be there yet.
-            last = self.metrics().await.unwrap_or(last);
-            if wanted(&last) {
-                return Ok(last);
-            }
-            sleep(PAUSE).await;
-        }
-        Err(format!("the metrics were at last:\n{last}").into())
-    }
-
-    async fn metrics(&self) -> Outcome<String> {
-        let mut stream = UnixStream::connect(self.root.path().join("agent.sock")).await?;
-        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await?;
-        Ok(answer)
-    }
-
-    /// The processor's time that the daemon has had, in seconds.
-    fn processor_seconds(&self) -> Outcome<f64> {
-        let stat = std::fs::read_to_string(self.entry("stat")?)?;
-        // The name of the program, in brackets, may hold anything; utime and stime are the 12th and 13th after it.
-        let (_, fields) = stat.rsplit_once(')').ok_or("a line without a name")?;
-        let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<f64>).sum::<Result<f64, _>>()?;
-        Ok(ticks / TICKS)
-    }
-
-    /// A row of its memory, in MiB.
-    fn memory(&self, row: &str) -> Outcome<f64> {
-        let status = std::fs::read_to_string(self.entry("status")?)?;
-        let line = status.lines().find_map(|line| line.strip_prefix(row)).ok_or("a row that is missing")?;
-        let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
-        Ok(kib / 1024.0)
-    }
-
-    fn entry(&self, name: &str) -> Outcome<PathBuf> {
-        Ok(format!("/proc/{}/{name}", self.daemon.id().ok_or("the daemon has ended")?).into())
-    }
 }
 
 fn backs_off() -> Value {
     json!({ "waiting": { "reason": "ImagePullBackOff", "message": "Back-off pulling image" } })
-}
-
-fn value(metrics: &str, series: &str) -> f64 {
-    let line = metrics.lines().find_map(|line| line.strip_prefix(series));
-    line.and_then(|rest| rest.trim().parse().ok()).unwrap_or(0.0)
 }
