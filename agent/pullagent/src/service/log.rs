@@ -17,6 +17,8 @@ use tracing_subscriber::{Layer as _, Registry, fmt};
 const OWN: &str = "pullagent";
 /// The most that other crates may say.
 const OTHERS: LevelFilter = LevelFilter::INFO;
+/// Crates that log whole answers of the API server for each failure, which our own lines name in words.
+const SILENT: [&str; 2] = ["kube_runtime", "kube_client::client::builder"];
 
 /// How the log is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -57,7 +59,8 @@ fn filter(level: LevelFilter, wish: Option<&str>) -> Targets {
     let wished = wish.iter().filter(|(target, _)| target.starts_with(OWN));
     let wished: Vec<(String, LevelFilter)> = wished.map(|(target, level)| (target.to_owned(), level)).collect();
     // The longest target that fits decides, so what is wished for a module comes before what holds for its crate.
-    Targets::new().with_default(level.min(OTHERS)).with_target(OWN, level).with_targets(wished)
+    let silent = SILENT.map(|target| (target, LevelFilter::OFF));
+    Targets::new().with_default(level.min(OTHERS)).with_targets(silent).with_target(OWN, level).with_targets(wished)
 }
 
 #[cfg(test)]
@@ -86,6 +89,9 @@ mod tests {
             check(L::TRACE, None, other, L::INFO);
             check(L::TRACE, Some("trace,h2=trace,hyper::proto=trace"), other, L::INFO);
             check(L::WARN, None, other, L::WARN);
+        }
+        for dumps in ["kube_runtime::watcher", "kube_client::client::builder"] {
+            check(L::TRACE, Some("kube_runtime=trace,kube_client::client::builder=trace"), dumps, L::OFF);
         }
     }
 
