@@ -24,11 +24,12 @@ use pullagent_probes::Limits;
 use pullagent_proto::v1::agent_server::{Agent, AgentServer};
 use pullagent_proto::v1::probe_update::Update;
 use pullagent_proto::v1::{ProbeRequest, ProbeUpdate, Progress, ReportsReply, ReportsRequest, WhyReply, WhyRequest};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tonic::{Request, Response, Status};
 use tracing::debug;
 
+use crate::daemon::Opened;
 use crate::examination::{Examination, denied_addresses};
 use crate::inquiry::{Inquiry, inquire, whereabouts_of};
 use crate::kube::{Cluster, KubeError, Whereabouts, get_pod};
@@ -57,15 +58,15 @@ const PLAIN: Style = Style { width: 0, color: false, verbose: 0 };
 /// What the answers are made of; clones share it.
 #[derive(Clone)]
 pub(crate) struct AgentService {
-    settings: Arc<Settings>,
-    cluster: Option<Arc<Cluster>>,
+    settings: watch::Receiver<Arc<Settings>>,
+    cluster: Opened,
     memory: Memory,
     callers: Callers,
 }
 
 impl AgentService {
-    /// Answers about the node of `settings`; about its pods where there is an API server to ask.
-    pub(crate) fn new(settings: Arc<Settings>, cluster: Option<Arc<Cluster>>, memory: Memory) -> Self {
+    /// Answers about the node of `settings` as they are then; about its pods once there is an API server to ask.
+    pub(crate) fn new(settings: watch::Receiver<Arc<Settings>>, cluster: Opened, memory: Memory) -> Self {
         Self { settings, cluster, memory, callers: Callers::default() }
     }
 
@@ -100,20 +101,31 @@ impl AgentService {
         let _ = updates.send(last).await;
     }
 
+    /// The settings of this moment.
+    fn settings(&self) -> Arc<Settings> {
+        self.settings.borrow().clone()
+    }
+
+    /// The API server, once it is there.
+    fn cluster(&self) -> Option<Arc<Cluster>> {
+        self.cluster.borrow().clone()
+    }
+
     /// What is not contacted for whoever asks: the agent reaches more than he may.
-    async fn denied(&self) -> Arc<DeniedAddresses> {
-        let api_server = match &self.cluster {
+    async fn denied(&self, settings: &Settings) -> Arc<DeniedAddresses> {
+        let api_server = match self.cluster() {
             Some(cluster) => cluster.addresses().await,
             None => Vec::new(),
         };
-        denied_addresses(&self.settings, api_server)
+        denied_addresses(settings, api_server)
     }
 
     async fn diagnose(&self, asked: &Asked) -> anyhow::Result<Diagnosis> {
-        let mut here = standpoint::look(&self.settings, Wanted::Cases(vec![asked.case.clone()])).await?;
+        let settings = self.settings();
+        let mut here = standpoint::look(&settings, Wanted::Cases(vec![asked.case.clone()])).await?;
         here.withhold_credentials("the agent offers for others only the logins that they bring");
         let limits = limits(asked.time);
-        let denied = Some(self.denied().await);
+        let denied = Some(self.denied(&settings).await);
         let examination = Examination { here: &here, limits: &limits, policy: asked.policy, release: None, denied };
         Ok(examination.answer(asked.case.clone(), |_, _| {}).await)
     }
@@ -122,19 +134,20 @@ impl AgentService {
     async fn explain(&self, cluster: &Cluster, namespace: &str, name: &str, peer: Peer) -> Result<WhyReply, Status> {
         // Whether other nodes have such a pod is none of the caller's business.
         let absent = || Status::not_found(format!("this node has no pod {namespace}/{name}"));
+        let settings = self.settings();
         let pod = match get_pod(cluster, namespace, name).await {
-            Ok(pod) if whereabouts_of(&pod, &self.settings) == Whereabouts::Here => pod,
+            Ok(pod) if whereabouts_of(&pod, &settings) == Whereabouts::Here => pod,
             Ok(_) | Err(KubeError::Absent { .. }) => return Err(absent()),
             Err(error) => return Err(Status::unavailable(clean(&error.to_string(), 400))),
         };
-        let failing = match inquire(cluster, &self.settings, &pod).await.map_err(|error| own_trouble(&error))? {
+        let failing = match inquire(cluster, &settings, &pod).await.map_err(|error| own_trouble(&error))? {
             Inquiry::Failing(failing) => failing,
             Inquiry::Waiting(report) => {
                 let waiting_json = render_waiting(Format::Json, &report, &PLAIN).unwrap_or_default();
                 return Ok(WhyReply { report_json: Vec::new(), waiting_json });
             }
         };
-        let (limits, denied) = (limits(WHY), self.denied().await);
+        let (limits, denied) = (limits(WHY), self.denied(&settings).await);
         let mut report_json = Vec::new();
         for case in &failing.cases {
             let diagnosis = failing.diagnose(case, &limits, Policy::ForOthers, Some(denied.clone()), |_, _| {}).await;
@@ -165,11 +178,11 @@ impl Agent for AgentService {
         let WhyRequest { namespace, pod } = request.into_inner();
         let (namespace, pod) = (pod_name(&namespace, "namespace")?, pod_name(&pod, "pod")?);
         debug!(peer.uid, peer.gid, peer.pid, namespace, pod, "asked why");
-        let Some(cluster) = &self.cluster else {
-            return Err(Status::failed_precondition("this agent asks no API server"));
+        let Some(cluster) = self.cluster() else {
+            return Err(Status::failed_precondition("this agent does not ask the API server, at least not yet"));
         };
         let _place = self.callers.admit(peer.uid)?;
-        let answer = timeout(WHY_ALL, self.explain(cluster, namespace, pod, peer)).await;
+        let answer = timeout(WHY_ALL, self.explain(&cluster, namespace, pod, peer)).await;
         let late = |_| Status::deadline_exceeded("the agent did not come to an end in time");
         answer.map_err(late)?.map(Response::new)
     }

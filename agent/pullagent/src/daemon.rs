@@ -3,11 +3,15 @@
 
 mod clock;
 mod examine;
+mod lint;
+mod opening;
+mod places;
 mod pods;
 mod said;
 mod secrets;
 #[cfg(test)]
 mod tests;
+mod watching;
 
 use std::collections::HashMap;
 use std::future::pending;
@@ -24,7 +28,7 @@ use tracing::{debug, info, warn};
 
 use crate::episodes::{Episodes, EventLimits, Publication};
 use crate::http::Served;
-use crate::kube::{About, Cluster, EventToWrite, PodChange, Publisher, Watch};
+use crate::kube::{About, Cluster, EventToWrite, PodChange, Publisher};
 use crate::memory::PodName;
 use crate::schedule::{Answer, Command, Input, Job, JobId, Limits, Schedule, Subject};
 use crate::service::{Signals, Supervisor, Wish};
@@ -33,6 +37,11 @@ use clock::Clock;
 use pods::Pods;
 use said::Said;
 use secrets::Secrets;
+use watching::{PODS, Watching};
+
+pub(crate) use lint::keep_linting;
+pub(crate) use opening::{Opened, open_once_it_can_be};
+pub(crate) use places::serve;
 
 /// The longest time without a look at what is due.
 const LONGEST: Duration = Duration::from_mins(1);
@@ -45,8 +54,11 @@ const LONGEST_EXAMINATION: Duration = Duration::from_mins(2);
 /// What the loop is made of.
 pub(crate) struct Daemon {
     settings: Arc<Settings>,
+    opened: Opened,
+    /// The API server, once it is there; with it come the publisher, the watch, and whatever else asks it.
     cluster: Option<Arc<Cluster>>,
     publisher: Option<Publisher>,
+    watching: Watching,
     served: Served,
     clock: Clock,
     pods: Pods,
@@ -69,32 +81,31 @@ pub(crate) enum Ended {
 }
 
 impl Daemon {
-    /// A daemon that has seen nothing yet. Must be called within the event loop.
-    pub(crate) fn new(settings: Arc<Settings>, cluster: Option<Arc<Cluster>>, served: Served) -> Self {
-        let publisher = cluster
-            .clone()
-            .filter(|_| settings.events.pods)
-            .map(|cluster| Publisher::start(cluster, settings.node.name.clone()));
+    /// A daemon that has seen nothing yet, and begins to ask the API server once that is opened. Must be called within the
+    /// event loop.
+    pub(crate) fn new(settings: Arc<Settings>, opened: Opened, served: Served) -> Self {
+        served.readiness.wait_for(PODS, "the API server was not asked yet");
         Self {
             clock: Clock::start(),
             schedule: Schedule::new(Limits { settle: settle(&settings), ..Limits::default() }),
             episodes: Episodes::new(&settings.node.name, event_limits(&settings)),
-            said: Said::start(cluster.clone(), settings.watch.settle),
-            secrets: Secrets::start(cluster.clone()),
+            said: Said::start(None, settings.watch.settle),
+            secrets: Secrets::start(None),
             pods: Pods::default(),
             running: JoinSet::new(),
             jobs: HashMap::new(),
+            cluster: None,
+            publisher: None,
+            watching: Watching::default(),
             settings,
-            cluster,
-            publisher,
+            opened,
             served,
         }
     }
 
-    /// Goes round until it is asked to stop. `pods` are the node's, where they are watched.
+    /// Goes round until it is asked to stop.
     pub(crate) async fn run(
         mut self,
-        mut pods: Option<Watch<PodChange>>,
         mut signals: Signals,
         mut supervisor: Supervisor,
         mut reload: impl FnMut() -> Option<Arc<Settings>>,
@@ -103,7 +114,8 @@ impl Daemon {
         let ended = loop {
             let wake = self.wake_at();
             tokio::select! {
-                change = next_change(&mut pods) => self.changed(change),
+                cluster = opening(&mut self.opened), if self.cluster.is_none() => self.opened(cluster),
+                change = self.watching.next() => self.changed(change),
                 (uid, events) = self.said.next() => self.said(&uid, events),
                 Some(ended) = self.running.join_next_with_id(), if !self.running.is_empty() => self.ended(ended),
                 () = sleep_until(wake) => self.take(Input::Tick),
@@ -146,6 +158,40 @@ impl Daemon {
         self.schedule.settle_after(settle(&settings));
         self.episodes.limit(event_limits(&settings));
         self.settings = settings;
+        self.ask();
+    }
+
+    /// The API server can be asked from now on.
+    fn opened(&mut self, cluster: Arc<Cluster>) {
+        self.said = Said::start(Some(cluster.clone()), self.settings.watch.settle);
+        self.secrets = Secrets::start(Some(cluster.clone()));
+        self.cluster = Some(cluster);
+        self.ask();
+    }
+
+    /// Asks the API server for what the settings want to be asked for, and for no more.
+    fn ask(&mut self) {
+        let Some(cluster) = &self.cluster else { return };
+        let node = &self.settings.node.name;
+        if !self.settings.events.pods {
+            self.publisher = None;
+        } else if self.publisher.is_none() {
+            self.publisher = Some(Publisher::start(cluster.clone(), node.clone()));
+        }
+        match (self.settings.watch.pods, self.watching.is_on()) {
+            (true, false) => self.watching = Watching::start(cluster.clone(), node, self.served.clone()),
+            (false, was_on) => {
+                info!("watch.pods is off: no pod is watched");
+                self.watching = Watching::default();
+                self.served.readiness.is_there(PODS);
+                if was_on {
+                    self.served.metrics.connected(false);
+                    // What nobody tells of any more is as good as gone.
+                    self.changed(PodChange::Restarted(Vec::new()));
+                }
+            }
+            (true, true) => {}
+        }
     }
 
     fn status(&self) -> String {
@@ -304,15 +350,14 @@ async fn progress(publisher: &mut Option<Publisher>) {
     }
 }
 
-/// The next change of a pod; never where none is watched.
-async fn next_change(pods: &mut Option<Watch<PodChange>>) -> PodChange {
-    match pods {
-        Some(watch) => match watch.next().await {
-            Some(change) => change,
-            None => pending().await,
-        },
-        None => pending().await,
+/// The API server, as soon as it is there.
+async fn opening(opened: &mut Opened) -> Arc<Cluster> {
+    if let Ok(opened) = opened.wait_for(Option::is_some).await
+        && let Some(cluster) = &*opened
+    {
+        return cluster.clone();
     }
+    pending().await
 }
 
 fn to_write(news: Publication) -> EventToWrite {

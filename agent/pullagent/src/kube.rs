@@ -17,6 +17,7 @@ mod watch;
 
 use std::time::Duration;
 
+use ::kube::runtime::watcher::DefaultBackoff;
 use anyhow::Context;
 
 use crate::cli::kube::KubeArguments;
@@ -35,6 +36,12 @@ pub(crate) use watch::{Connection, PodChange, Watch, watch_pods};
 
 /// How long what the API server does not allow is not asked for again.
 pub(crate) const FORBIDDEN: Duration = Duration::from_mins(5);
+
+/// The pauses between attempts at what may succeed later: growing from about a second to half a minute, and never in step
+/// with those of other nodes.
+pub(crate) fn pauses() -> impl Iterator<Item = Duration> {
+    DefaultBackoff::default()
+}
 
 /// The API server for a command that a person runs, asked as whoever the settings and the command line say.
 ///

@@ -51,10 +51,15 @@ fn root_of(world: &World) -> TempDir {
     root
 }
 
-fn settings(root: &Path) -> Arc<Settings> {
+fn settings(root: &Path) -> watch::Receiver<Arc<Settings>> {
     let mut settings = Settings { host_root: root.to_owned(), ..Settings::default() };
     "node-1".clone_into(&mut settings.node.name);
-    Arc::new(settings)
+    watch::channel(Arc::new(settings)).1
+}
+
+/// No API server, now or later.
+fn nobody() -> Opened {
+    watch::channel(None).1
 }
 
 /// A client of `service` on a socket of its own, taken for the user `uid`.
@@ -105,7 +110,7 @@ async fn a_callers_login_serves_the_callers_question_and_only_root_reads_its_use
     let world = World::from_toml("agent", WORLD).await.unwrap();
     let (root, port) = (root_of(&world), world.addr("main").unwrap().port());
     for uid in [ROOT, SOMEBODY] {
-        let service = AgentService::new(settings(root.path()), None, Memory::default());
+        let service = AgentService::new(settings(root.path()), nobody(), Memory::default());
         let (mut client, _folder) = client(service, uid).await;
         let credentials = vec![login("c0rrect-horse")];
         let image = format!("localhost:{port}/team/api:1");
@@ -124,7 +129,7 @@ async fn a_callers_login_serves_the_callers_question_and_only_root_reads_its_use
 async fn a_user_has_one_question_at_a_time_and_takes_it_back_by_going() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let root = tempfile::tempdir().unwrap();
-    let service = AgentService::new(settings(root.path()), None, Memory::default());
+    let service = AgentService::new(settings(root.path()), nobody(), Memory::default());
     let (mut client, _folder) = client(service, SOMEBODY).await;
     let image = format!("127.0.0.1:{}/a:1", silent.local_addr().unwrap().port());
     let updates = client.probe(request(&image)).await.unwrap();
@@ -144,7 +149,7 @@ async fn reports_are_for_everybody_and_users_for_root() {
     memory.remember(None, &fixtures::diagnosis("r.io/x:1"));
     let root = tempfile::tempdir().unwrap();
     for uid in [ROOT, SOMEBODY] {
-        let service = AgentService::new(settings(root.path()), None, memory.clone());
+        let service = AgentService::new(settings(root.path()), nobody(), memory.clone());
         let (mut client, _folder) = client(service, uid).await;
         let json = client.reports(ReportsRequest {}).await.unwrap().into_inner().reports_json;
         let list: Value = serde_json::from_str(&json).unwrap();
@@ -157,7 +162,7 @@ async fn reports_are_for_everybody_and_users_for_root() {
 #[tokio::test]
 async fn nobody_is_answered_without_the_kernels_word() {
     let root = tempfile::tempdir().unwrap();
-    let service = AgentService::new(settings(root.path()), None, Memory::default());
+    let service = AgentService::new(settings(root.path()), nobody(), Memory::default());
     let refused = service.reports(Request::new(ReportsRequest {})).await.unwrap_err();
     assert_eq!(refused.code(), tonic::Code::Unauthenticated);
 }
@@ -184,8 +189,8 @@ async fn a_pod_is_asked_about_where_it_is_and_with_its_own_secrets() {
     std::fs::write(&kubeconfig, api.admin().kubeconfig()).unwrap();
     let settings = settings(root.path());
     let arguments = KubeArguments { kubeconfig: Some(kubeconfig), ..KubeArguments::default() };
-    let cluster = Arc::new(open(&arguments, &settings).await.unwrap());
-    let service = AgentService::new(settings, Some(cluster), Memory::default());
+    let cluster = Arc::new(open(&arguments, &settings.borrow().clone()).await.unwrap());
+    let service = AgentService::new(settings, watch::channel(Some(cluster)).1, Memory::default());
     let (mut client, _folder) = client(service, SOMEBODY).await;
     let about = |pod: &str| WhyRequest { namespace: "shop".to_owned(), pod: pod.to_owned() };
     let reply = client.why(about("web-node-1")).await.unwrap().into_inner();

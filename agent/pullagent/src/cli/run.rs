@@ -1,6 +1,7 @@
 //! The command line of `run`.
 
 use clap::{Args, ValueEnum};
+use tracing::level_filters::LevelFilter;
 
 use super::standpoint::StandpointArguments;
 use crate::service::LogFormat;
@@ -49,4 +50,16 @@ pub(crate) enum LogLevel {
     Debug,
     /// Everything that can be told without a secret
     Trace,
+}
+
+impl From<LogLevel> for LevelFilter {
+    fn from(level: LogLevel) -> Self {
+        match level {
+            LogLevel::Error => Self::ERROR,
+            LogLevel::Warn => Self::WARN,
+            LogLevel::Info => Self::INFO,
+            LogLevel::Debug => Self::DEBUG,
+            LogLevel::Trace => Self::TRACE,
+        }
+    }
 }

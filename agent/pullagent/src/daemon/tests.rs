@@ -2,6 +2,8 @@
 
 use pullagent_diagnosis::pod::{Container, ContainerKind, ContainerState, PullPolicy};
 
+use tokio::sync::watch;
+
 use super::*;
 use crate::http::Readiness;
 use crate::memory::Memory;
@@ -18,7 +20,7 @@ fn settings(settle: Duration) -> Arc<Settings> {
 fn daemon(settle: Duration) -> Daemon {
     let memory = Memory::default();
     let metrics = Metrics::new(Build { version: "", revision: "" }, memory.clone());
-    Daemon::new(settings(settle), None, Served { memory, metrics, readiness: Readiness::default() })
+    Daemon::new(settings(settle), watch::channel(None).1, Served { memory, metrics, readiness: Readiness::default() })
 }
 
 /// A pod that has just begun to fail, with an image of its own.

@@ -78,6 +78,9 @@ async fn who_may_do_nothing_lives_and_says_so() {
     assert!(why.starts_with("not ready: the pods of this node: "), "{why}");
     assert_eq!(daemon.get("/healthz").await, (200, "ok\n".to_owned()));
     daemon.counts("pullagent_kube_connected", 0.0).await;
+    // One line of ours says it, and none of the client's that holds the whole answer.
+    daemon.until("the log says so", |daemon| daemon.log().contains(" may not watch pods")).await;
+    assert!(!daemon.log().contains("\"target\":\"kube_runtime"), "{}", daemon.log());
     // Settings that cannot be read are told of, and the old ones stay.
     daemon.counts("pullagent_config_last_reload_successful", 1.0).await;
     let file = cluster.root.path().join("config.yaml");
@@ -88,5 +91,22 @@ async fn who_may_do_nothing_lives_and_says_so() {
     std::fs::write(&file, settings(&cluster, "kubernetes: { identity: kubeconfig }\n")).expect("a file");
     daemon.signal(Signal::SIGHUP);
     daemon.counts("pullagent_config_last_reload_successful", 1.0).await;
+    assert!(daemon.stop().await);
+}
+
+#[tokio::test]
+async fn a_node_that_joins_its_cluster_late_is_served_at_once_and_its_pods_from_then_on() {
+    let cluster = cluster().await;
+    let kubeconfig = cluster.root.path().join("etc/kubernetes/kubelet.conf");
+    let text = std::fs::read(&kubeconfig).expect("the kubelet's kubeconfig");
+    std::fs::remove_file(&kubeconfig).expect("it is removed");
+    let daemon = Daemon::start(&cluster).await;
+    daemon.answers("/readyz", |status, text| status == 503 && text.contains("kubeconfig")).await;
+    assert_eq!(daemon.get("/healthz").await, (200, "ok\n".to_owned()));
+    // The node registers, and nobody has to start anything again.
+    std::fs::write(&kubeconfig, text).expect("it is there");
+    daemon.answers("/readyz", |status, _| status == 200).await;
+    let (_, stored) = fails(&cluster, "web", "team/public:2", "not found").await;
+    told(&cluster, &stored, "PullTagNotFound").await;
     assert!(daemon.stop().await);
 }
