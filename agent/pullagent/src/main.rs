@@ -2,6 +2,8 @@
 
 mod agent_client;
 mod agent_service;
+#[expect(dead_code, reason = "used by the command that runs the checks")]
+mod checks;
 mod cli;
 mod command;
 mod daemon;
