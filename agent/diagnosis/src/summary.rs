@@ -1,14 +1,18 @@
 //! What one node says of itself to the whole fleet: how its checks stand, which pods fail, and what it pulls with.
 //!
-//! It is small and versioned. Whoever reads one treats it as foreign text: [`NodeSummary`] holds only what was checked.
+//! It is small and versioned. Whoever reads one treats it as foreign text: [`parse`] takes in only what it has checked.
+
+mod parse;
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::cause::Code;
 use crate::diagnosis::Verdict;
+
+pub use parse::{SummaryError, parse, parse_of};
 
 /// The version of the form that is written.
 pub const VERSION: u32 = 1;
@@ -20,7 +24,7 @@ pub const LONGEST: usize = 8 << 10;
 pub const MOST_CHANGES: usize = 20;
 
 /// A node's summary.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeSummary {
     /// The version of this form.
@@ -32,24 +36,24 @@ pub struct NodeSummary {
     /// When it was written, by the node's clock.
     pub at: Timestamp,
     /// How each check stands, those of the settings first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<CheckSummary>,
     /// The pods that fail now, one entry a code and host.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub failing: Vec<FailingPods>,
     /// What the node pulls with, by attribute: see [`attribute`].
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub fingerprint: BTreeMap<String, String>,
     /// The latest changes of the fingerprint, newest first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
     /// How much was left out because it did not fit.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_zero")]
     pub left_out: u32,
 }
 
 /// How a check stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CheckSummary {
     /// What is checked: an image, or a registry's host.
@@ -59,10 +63,10 @@ pub struct CheckSummary {
     /// What came of the last run.
     pub verdict: Verdict,
     /// Its cause; `Unknown` stands for a code of another version too.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<Code>,
     /// The host that failed, where it is not the registry: a mirror, a token service, the storage, a proxy.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
     /// Since when it stands so.
     pub since: Timestamp,
@@ -71,18 +75,18 @@ pub struct CheckSummary {
     /// How long that took, in milliseconds.
     pub ms: u32,
     /// The digest that the registry serves for the image.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
     /// The registry's allowance, where it told one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub headroom: Option<Headroom>,
     /// When the registry's certificate ends.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub certificate_ends: Option<Timestamp>,
 }
 
 /// What is left of a registry's allowance.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Headroom {
     /// How many pulls there are in a window.
@@ -94,13 +98,13 @@ pub struct Headroom {
 }
 
 /// Pods that fail for one reason.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FailingPods {
     /// Why.
     pub code: Code,
     /// The host concerned; empty where there is none.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub host: String,
     /// How many pods.
     pub pods: u32,
@@ -111,7 +115,7 @@ pub struct FailingPods {
 }
 
 /// An attribute of the fingerprint took another value.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Change {
     /// When it was seen, by the node's clock.
@@ -119,10 +123,10 @@ pub struct Change {
     /// Which attribute.
     pub attribute: String,
     /// What it was; empty where it was not there.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub from: String,
     /// What it is; empty where it is gone.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub to: String,
 }
 
