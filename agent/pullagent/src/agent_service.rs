@@ -14,9 +14,12 @@ use std::time::Duration;
 use axum::Router;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use jiff::Timestamp;
+use pullagent_diagnosis::case::Case;
 use pullagent_diagnosis::denied_addresses::DeniedAddresses;
-use pullagent_diagnosis::diagnosis::{Diagnosis, ExaminedBy};
+use pullagent_diagnosis::diagnosis::{Diagnosis, ExaminedBy, PodReport};
 use pullagent_diagnosis::for_others::redact_for_others;
+use pullagent_diagnosis::not_checked::NotChecked;
+use pullagent_diagnosis::pod::Pod;
 use pullagent_diagnosis::report::{self, Format, Style, render_waiting};
 use pullagent_diagnosis::reproduction::Policy;
 use pullagent_diagnosis::text::clean;
@@ -29,11 +32,11 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tonic::{Request, Response, Status};
 use tracing::debug;
 
-use crate::daemon::Opened;
+use crate::daemon::{Desk, Opened, Ruling};
 use crate::examination::{Examination, denied_addresses};
-use crate::inquiry::{Inquiry, inquire, whereabouts_of};
+use crate::inquiry::{Failing, Inquiry, inquire, whereabouts_of};
 use crate::kube::{Cluster, KubeError, Whereabouts, get_pod};
-use crate::memory::Memory;
+use crate::memory::{Memory, PodName};
 use crate::settings::Settings;
 use crate::socket::Peer;
 use crate::standpoint::{self, Wanted};
@@ -61,13 +64,15 @@ pub(crate) struct AgentService {
     settings: watch::Receiver<Arc<Settings>>,
     cluster: Opened,
     memory: Memory,
+    desk: Desk,
     callers: Callers,
 }
 
 impl AgentService {
     /// Answers about the node of `settings` as they are then; about its pods once there is an API server to ask.
-    pub(crate) fn new(settings: watch::Receiver<Arc<Settings>>, cluster: Opened, memory: Memory) -> Self {
-        Self { settings, cluster, memory, callers: Callers::default() }
+    /// Pods are examined as the desk allows it.
+    pub(crate) fn new(settings: watch::Receiver<Arc<Settings>>, cluster: Opened, memory: Memory, desk: Desk) -> Self {
+        Self { settings, cluster, memory, desk, callers: Callers::default() }
     }
 
     /// The service as a part of what a socket serves, which must add the [`Peer`] to each request.
@@ -150,10 +155,40 @@ impl AgentService {
         let (limits, denied) = (limits(WHY), self.denied(&settings).await);
         let mut report_json = Vec::new();
         for case in &failing.cases {
-            let diagnosis = failing.diagnose(case, &limits, Policy::ForOthers, Some(denied.clone()), |_, _| {}).await;
+            let container = case.pod.as_ref().map(|of| of.container.as_str()).unwrap_or_default();
+            let diagnosis = match self.desk.ask(&pod, container, &case.image).await {
+                Ruling::HeldBack(why) => self.remembered(&pod, &failing, case, why),
+                Ruling::Examine(mut permit) => {
+                    let case = permit.case(case);
+                    let work = failing.diagnose(&case, &limits, Policy::ForOthers, Some(denied.clone()), |_, _| {});
+                    let diagnosis = tokio::select! {
+                        diagnosis = work => diagnosis,
+                        () = permit.is_withdrawn() => {
+                            return Err(Status::aborted("the pod or one of its secrets has just changed: ask again"));
+                        }
+                    };
+                    permit.found(diagnosis.clone());
+                    diagnosis
+                }
+            };
             report_json.push(json(diagnosis, peer));
         }
         Ok(WhyReply { report_json, waiting_json: String::new() })
+    }
+
+    /// What is known of a case that may not be examined now because of `why`: what was found out before, or what the
+    /// kubelet's words mean.
+    fn remembered(&self, pod: &Pod, failing: &Failing, case: &Case, why: String) -> Diagnosis {
+        let name = PodName { namespace: pod.namespace.clone(), name: pod.name.clone() };
+        let before = self.memory.find(&name, &case.image);
+        let is_of_pod = |of: &PodReport| of.uid == pod.uid;
+        let Some(mut before) = before.filter(|found| found.pod.as_ref().is_some_and(is_of_pod)) else {
+            return failing.by_words(case, NotChecked::new("everything but the kubelet's words", why));
+        };
+        let at = before.started_at.strftime("%H:%M");
+        let note = NotChecked::new("anything since then", format!("this was found out at {at} UTC; {why}"));
+        before.not_checked.insert(0, note);
+        before
     }
 }
 

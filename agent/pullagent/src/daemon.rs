@@ -2,6 +2,7 @@
 //! server. One task owns all of it; everything that takes time runs beside it and reports back.
 
 mod clock;
+mod desk;
 mod examine;
 mod lint;
 mod opening;
@@ -39,6 +40,7 @@ use said::Said;
 use secrets::Secrets;
 use watching::{PODS, Watching};
 
+pub(crate) use desk::{Asks, Desk, Ruling};
 pub(crate) use lint::keep_linting;
 pub(crate) use opening::{Opened, open_once_it_can_be};
 pub(crate) use places::serve;
@@ -55,6 +57,7 @@ const LONGEST_EXAMINATION: Duration = Duration::from_mins(2);
 pub(crate) struct Daemon {
     settings: Arc<Settings>,
     opened: Opened,
+    asks: Asks,
     /// The API server, once it is there; with it come the publisher, the watch, and whatever else asks it.
     cluster: Option<Arc<Cluster>>,
     publisher: Option<Publisher>,
@@ -81,9 +84,9 @@ pub(crate) enum Ended {
 }
 
 impl Daemon {
-    /// A daemon that has seen nothing yet, and begins to ask the API server once that is opened. Must be called within the
-    /// event loop.
-    pub(crate) fn new(settings: Arc<Settings>, opened: Opened, served: Served) -> Self {
+    /// A daemon that has seen nothing yet, begins to ask the API server once that is opened, and hears those who ask. Must
+    /// be called within the event loop.
+    pub(crate) fn new(settings: Arc<Settings>, opened: Opened, asks: Asks, served: Served) -> Self {
         served.readiness.wait_for(PODS, "the API server was not asked yet");
         Self {
             clock: Clock::start(),
@@ -99,6 +102,7 @@ impl Daemon {
             watching: Watching::default(),
             settings,
             opened,
+            asks,
             served,
         }
     }
@@ -118,6 +122,7 @@ impl Daemon {
                 change = self.watching.next() => self.changed(change),
                 (uid, events) = self.said.next() => self.said(&uid, events),
                 Some(ended) = self.running.join_next_with_id(), if !self.running.is_empty() => self.ended(ended),
+                () = self.asks.next() => {}
                 () = sleep_until(wake) => self.take(Input::Tick),
                 changed = self.secrets.next() => {
                     for (namespace, name) in changed {
@@ -145,6 +150,7 @@ impl Daemon {
                     continue;
                 }
             }
+            self.hear();
             self.publish();
         };
         supervisor.stopping();
@@ -157,6 +163,8 @@ impl Daemon {
     fn reloaded(&mut self, settings: Arc<Settings>) {
         self.schedule.settle_after(settle(&settings));
         self.episodes.limit(event_limits(&settings));
+        self.said = Said::start(self.cluster.clone(), settings.watch.settle);
+        self.said.read(self.pods.unclear());
         self.settings = settings;
         self.ask();
     }
@@ -284,6 +292,15 @@ impl Daemon {
             None => self.running.spawn(async { None }),
         };
         self.jobs.insert(handle.id(), (id, handle));
+    }
+
+    /// Lets those examine who have asked and may. What each of them does is a job as any other.
+    fn hear(&mut self) {
+        for (job, found) in self.asks.rule(&mut self.schedule, self.clock.now()) {
+            let found = async { timeout(LONGEST_EXAMINATION, found).await.ok()?.ok() };
+            let handle = self.running.spawn(found);
+            self.jobs.insert(handle.id(), (job.id, handle));
+        }
     }
 
     fn answer(&mut self, subjects: &[Arc<Subject>], image: &str, answer: &Answer) {

@@ -83,16 +83,15 @@ impl Examination<'_> {
         diagnose(&case, &plan, &evidence)
     }
 
-    /// What a pod's kubelet said is all that is known of it on another machine than its `node`.
-    pub(crate) fn by_words(&self, case: &Case, node: &str) -> Diagnosis {
+    /// What a pod's kubelet said is all that is known of it, on its `node`; `unseen` says why.
+    pub(crate) fn by_words(&self, case: &Case, node: &str, unseen: NotChecked) -> Diagnosis {
         let mut plan = plan(case, &self.here.node);
-        let here = std::mem::replace(&mut plan.node.name, node.to_owned());
+        node.clone_into(&mut plan.node.name);
         plan.endpoints.clear();
         plan.findings.clear();
         plan.refusal = None;
         plan.runtime = None;
-        let why = format!("this is {here}: run `pullagent why` on {node}, over SSH or in the agent's pod there");
-        plan.not_checked = vec![NotChecked::new(format!("everything that only {node} sees"), why)];
+        plan.not_checked = vec![unseen];
         let evidence = Evidence {
             started_at: Timestamp::now(),
             took_ms: 0,

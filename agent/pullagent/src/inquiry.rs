@@ -88,10 +88,23 @@ impl Failing {
     ) -> Diagnosis {
         let examination = Examination { here: &self.here, limits, policy, release: None, denied };
         match &self.elsewhere {
-            Some(node) => examination.by_words(case, node),
+            Some(node) => examination.by_words(case, node, elsewhere(node, &self.here.node.node.name)),
             None => examination.answer(case.clone(), show).await,
         }
     }
+
+    /// The diagnosis of one of the cases by what its kubelet said alone, where nobody may be asked, as `unseen` says.
+    pub(crate) fn by_words(&self, case: &Case, unseen: NotChecked) -> Diagnosis {
+        let limits = Limits::default();
+        let here =
+            Examination { here: &self.here, limits: &limits, policy: Policy::Never, release: None, denied: None };
+        here.by_words(case, self.elsewhere.as_ref().unwrap_or(&self.here.node.node.name), unseen)
+    }
+}
+
+fn elsewhere(node: &str, here: &str) -> NotChecked {
+    let why = format!("this is {here}: run `pullagent why` on {node}, over SSH or in the agent's pod there");
+    NotChecked::new(format!("everything that only {node} sees"), why)
 }
 
 /// What moves while the kubelet pulls.

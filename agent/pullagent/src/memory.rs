@@ -137,6 +137,12 @@ impl Memory {
         }
     }
 
+    /// What was found out for this pod and image, if it is remembered.
+    pub(crate) fn find(&self, pod: &PodName, image: &str) -> Option<Diagnosis> {
+        let inner = self.lock();
+        inner.reports.iter().find(|kept| kept.image == image && kept.pod.as_ref() == Some(pod))?.diagnosis()
+    }
+
     /// Forgets what was found out for a pod that is gone.
     pub(crate) fn forget_pod(&self, pod: &PodName) {
         self.lock().forget(|kept| kept.pod.as_ref() == Some(pod));

@@ -6,6 +6,7 @@ mod answer;
 mod budget;
 mod command;
 mod failure;
+mod grant;
 mod holds;
 #[cfg(test)]
 mod simulation;
@@ -26,6 +27,7 @@ use holds::Holds;
 pub(crate) use answer::Answer;
 pub(crate) use command::{Command, Input, Job, JobId, Limits, Skip};
 pub(crate) use failure::{Question, Subject, awaits_sandbox};
+pub(crate) use grant::Grant;
 
 /// The pauses before a failure that stays is examined again; after the last one only something new is a reason.
 const PAUSES: [SignedDuration; 5] = [
@@ -92,6 +94,10 @@ pub(crate) struct Schedule {
     questions: BTreeMap<Arc<Question>, Asked>,
     /// Everything that was begun and has not ended; `None` once it was cancelled.
     running: BTreeMap<JobId, Option<Arc<Question>>>,
+    /// Those of them that somebody asked for.
+    granted: BTreeSet<JobId>,
+    /// Places that are left to somebody who waits for one.
+    kept_free: usize,
     budget: Budget,
     holds: Holds,
     skipped: BTreeMap<Skip, u64>,
@@ -109,6 +115,8 @@ impl Schedule {
             failing: BTreeMap::new(),
             questions: BTreeMap::new(),
             running: BTreeMap::new(),
+            granted: BTreeSet::new(),
+            kept_free: 0,
             budget: Budget::new(limits.per_namespace, limits.per_node),
             holds: Holds::default(),
             skipped: BTreeMap::new(),
@@ -239,12 +247,20 @@ impl Schedule {
     }
 
     fn finished(&mut self, job: JobId, diagnosis: Option<&Diagnosis>, now: Timestamp, commands: &mut Vec<Command>) {
+        let was_granted = self.granted.remove(&job);
         let Some(Some(question)) = self.running.remove(&job) else { return };
+        if let Some(diagnosis) = diagnosis {
+            self.holds.learn(&question, diagnosis, now);
+        }
         let Some(asked) = self.questions.get_mut(&question) else { return };
+        if was_granted && diagnosis.is_none() {
+            // Whoever asked has gone: that was no attempt of ours.
+            asked.state = State::Due(now);
+            return;
+        }
         asked.state = PAUSES.get(asked.attempts).map_or(State::Done(now), |pause| State::Due(after(now, *pause)));
         asked.attempts += 1;
         let Some(diagnosis) = diagnosis else { return };
-        self.holds.learn(&question, diagnosis, now);
         let answer = Arc::new(Answer::from(diagnosis));
         asked.answer = Some(answer.clone());
         let subjects: Vec<Arc<Subject>> = asked.subjects.iter().cloned().collect();
@@ -276,6 +292,7 @@ impl Schedule {
 
     fn ask(&mut self, subject: Arc<Subject>, question: Arc<Question>, now: Timestamp, commands: &mut Vec<Command>) {
         let has_room = self.questions.contains_key(&question) || self.make_room();
+        let running = self.job_of(&question);
         let Some(failing) = self.failing.get_mut(&subject) else { return };
         if !has_room {
             let is_new = failing.stage == Stage::Settling;
@@ -286,10 +303,12 @@ impl Schedule {
             return;
         }
         failing.stage = Stage::Asks;
+        // Somebody may have asked before it had settled.
+        let state = running.map_or(State::Due(now), State::Running);
         let asked = self.questions.entry(question.clone()).or_insert_with(|| Asked {
             subjects: BTreeSet::new(),
             attempts: 0,
-            state: State::Due(now),
+            state,
             answer: None,
             is_counted: false,
             left: None,

@@ -17,6 +17,7 @@ use super::*;
 use crate::cli::kube::KubeArguments;
 use crate::fixtures;
 use crate::kube::open;
+use crate::schedule::{self, Input, Schedule};
 use crate::socket::Socket;
 
 const WORLD: &str = r#"
@@ -60,6 +61,27 @@ fn settings(root: &Path) -> watch::Receiver<Arc<Settings>> {
 /// No API server, now or later.
 fn nobody() -> Opened {
     watch::channel(None).1
+}
+
+/// A desk where nobody sits.
+fn closed() -> Desk {
+    Desk::new().0
+}
+
+/// A desk that decides by a schedule of its own.
+fn desk(limits: schedule::Limits) -> Desk {
+    let (desk, mut asks) = Desk::new();
+    tokio::spawn(async move {
+        let mut schedule = Schedule::new(limits);
+        loop {
+            asks.next().await;
+            for (job, found) in asks.rule(&mut schedule, Timestamp::now()) {
+                let found = found.await.ok();
+                schedule.handle(Input::Finished(job.id, found.as_ref()), Timestamp::now());
+            }
+        }
+    });
+    desk
 }
 
 /// A client of `service` on a socket of its own, taken for the user `uid`.
@@ -110,7 +132,7 @@ async fn a_callers_login_serves_the_callers_question_and_only_root_reads_its_use
     let world = World::from_toml("agent", WORLD).await.unwrap();
     let (root, port) = (root_of(&world), world.addr("main").unwrap().port());
     for uid in [ROOT, SOMEBODY] {
-        let service = AgentService::new(settings(root.path()), nobody(), Memory::default());
+        let service = AgentService::new(settings(root.path()), nobody(), Memory::default(), closed());
         let (mut client, _folder) = client(service, uid).await;
         let credentials = vec![login("c0rrect-horse")];
         let image = format!("localhost:{port}/team/api:1");
@@ -126,10 +148,26 @@ async fn a_callers_login_serves_the_callers_question_and_only_root_reads_its_use
 }
 
 #[tokio::test]
+async fn new_settings_count_from_the_next_question_on() {
+    let world = World::from_toml("agent", WORLD).await.unwrap();
+    let (root, port) = (root_of(&world), world.addr("main").unwrap().port());
+    let strange = tempfile::tempdir().unwrap();
+    let (tell, told) = watch::channel(settings(strange.path()).borrow().clone());
+    let (mut client, _folder) = client(AgentService::new(told, nobody(), Memory::default(), closed()), ROOT).await;
+    let image = format!("localhost:{port}/team/public:1");
+    let asked = || ProbeRequest { credentials: vec![login("c0rrect-horse")], ..request(&image) };
+    let (_, before) = probed(&mut client, asked()).await;
+    assert_eq!(before["verdict"], "failing", "whoever signed for the registry is not trusted there: {before}");
+    tell.send_replace(settings(root.path()).borrow().clone());
+    let (_, after) = probed(&mut client, asked()).await;
+    assert_eq!(after["verdict"], "pullable", "{after}");
+}
+
+#[tokio::test]
 async fn a_user_has_one_question_at_a_time_and_takes_it_back_by_going() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let root = tempfile::tempdir().unwrap();
-    let service = AgentService::new(settings(root.path()), nobody(), Memory::default());
+    let service = AgentService::new(settings(root.path()), nobody(), Memory::default(), closed());
     let (mut client, _folder) = client(service, SOMEBODY).await;
     let image = format!("127.0.0.1:{}/a:1", silent.local_addr().unwrap().port());
     let updates = client.probe(request(&image)).await.unwrap();
@@ -149,7 +187,7 @@ async fn reports_are_for_everybody_and_users_for_root() {
     memory.remember(None, &fixtures::diagnosis("r.io/x:1"));
     let root = tempfile::tempdir().unwrap();
     for uid in [ROOT, SOMEBODY] {
-        let service = AgentService::new(settings(root.path()), nobody(), memory.clone());
+        let service = AgentService::new(settings(root.path()), nobody(), memory.clone(), closed());
         let (mut client, _folder) = client(service, uid).await;
         let json = client.reports(ReportsRequest {}).await.unwrap().into_inner().reports_json;
         let list: Value = serde_json::from_str(&json).unwrap();
@@ -162,7 +200,7 @@ async fn reports_are_for_everybody_and_users_for_root() {
 #[tokio::test]
 async fn nobody_is_answered_without_the_kernels_word() {
     let root = tempfile::tempdir().unwrap();
-    let service = AgentService::new(settings(root.path()), nobody(), Memory::default());
+    let service = AgentService::new(settings(root.path()), nobody(), Memory::default(), closed());
     let refused = service.reports(Request::new(ReportsRequest {})).await.unwrap_err();
     assert_eq!(refused.code(), tonic::Code::Unauthenticated);
 }
@@ -190,7 +228,10 @@ async fn a_pod_is_asked_about_where_it_is_and_with_its_own_secrets() {
     let settings = settings(root.path());
     let arguments = KubeArguments { kubeconfig: Some(kubeconfig), ..KubeArguments::default() };
     let cluster = Arc::new(open(&arguments, &settings.borrow().clone()).await.unwrap());
-    let service = AgentService::new(settings, watch::channel(Some(cluster)).1, Memory::default());
+    // One repeat an hour is allowed to this namespace.
+    let desk = desk(schedule::Limits { per_namespace: 2, ..schedule::Limits::default() });
+    let memory = Memory::default();
+    let service = AgentService::new(settings, watch::channel(Some(cluster)).1, memory.clone(), desk);
     let (mut client, _folder) = client(service, SOMEBODY).await;
     let about = |pod: &str| WhyRequest { namespace: "shop".to_owned(), pod: pod.to_owned() };
     let reply = client.why(about("web-node-1")).await.unwrap().into_inner();
@@ -200,6 +241,17 @@ async fn a_pod_is_asked_about_where_it_is_and_with_its_own_secrets() {
     let row = &report["credentials"][0];
     assert_eq!((&row["outcome"], &row["user"], &row["key"]), (&"accepted".into(), &Value::Null, &Value::Null));
     assert!(!reply.report_json[0].contains("ci-robot") && !reply.report_json[0].contains("c0rrect-horse"));
+    // The second question is answered with what is known: the kubelet's words, or what was remembered.
+    let found: Diagnosis = serde_json::from_str(&reply.report_json[0]).unwrap();
+    for told in ["everything but the kubelet's words", "anything since then"] {
+        let reply = client.why(about("web-node-1")).await.unwrap().into_inner();
+        let report: Value = serde_json::from_str(&reply.report_json[0]).unwrap();
+        let note = &report["notChecked"][0];
+        assert_eq!(note["what"], told, "{report}");
+        assert!(note["why"].as_str().unwrap().contains("namespace shop has had its examinations"), "{note}");
+        let name = PodName { namespace: "shop".to_owned(), name: "web-node-1".to_owned() };
+        memory.remember(Some(&name), &found);
+    }
     for pod in ["web-node-2", "none"] {
         let refused = client.why(about(pod)).await.unwrap_err();
         let said = (refused.code(), refused.message().to_owned());

@@ -20,7 +20,12 @@ fn settings(settle: Duration) -> Arc<Settings> {
 fn daemon(settle: Duration) -> Daemon {
     let memory = Memory::default();
     let metrics = Metrics::new(Build { version: "", revision: "" }, memory.clone());
-    Daemon::new(settings(settle), watch::channel(None).1, Served { memory, metrics, readiness: Readiness::default() })
+    Daemon::new(
+        settings(settle),
+        watch::channel(None).1,
+        Desk::new().1,
+        Served { memory, metrics, readiness: Readiness::default() },
+    )
 }
 
 /// A pod that has just begun to fail, with an image of its own.
@@ -74,4 +79,38 @@ async fn the_loop_wakes_when_something_settles_and_rests_before() {
     // Late, it still does not spin.
     tokio::time::advance(Duration::from_secs(21)).await;
     assert_eq!(until_wake(&daemon), SHORTEST);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_has_the_next_place_and_gives_it_back() {
+    let mut daemon = daemon(Duration::ZERO);
+    let (desk, asks) = Desk::new();
+    daemon.asks = asks;
+    daemon.changed(PodChange::Restarted(["a", "b", "c"].map(failing).to_vec()));
+    assert_eq!(daemon.running.len(), 2);
+    let asking = tokio::spawn(async move { desk.ask(&failing("z"), "app", "registry.test/z:1").await });
+    daemon.asks.next().await;
+    daemon.hear();
+    let next = async |daemon: &mut Daemon| {
+        let ended = daemon.running.join_next_with_id().await.unwrap();
+        daemon.ended(ended);
+        daemon.hear();
+    };
+    next(&mut daemon).await;
+    let Ruling::Examine(permit) = asking.await.unwrap() else { panic!("it is held back") };
+    assert_eq!(permit.case(&Default::default()).withheld, []);
+    next(&mut daemon).await;
+    assert_eq!(daemon.running.len(), 2, "`c` has the place that `a` or `b` had");
+    drop(permit);
+    while !daemon.running.is_empty() {
+        next(&mut daemon).await;
+    }
+    assert!(daemon.jobs.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_in_vain_hears_that_others_come_first() {
+    let (desk, _asks) = Desk::new();
+    let Ruling::HeldBack(why) = desk.ask(&failing("z"), "app", "registry.test/z:1").await else { panic!("granted") };
+    assert_eq!(why, "the agent was busy with other images for 20 s");
 }

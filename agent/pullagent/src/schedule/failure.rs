@@ -104,6 +104,21 @@ impl Question {
     }
 }
 
+impl Question {
+    /// What is asked of a container of `pod`, and as whom; of its sandbox where it has no container of that name.
+    pub(crate) fn about(pod: &Pod, container: &str, image: &str) -> (Subject, Self) {
+        let Some(container) = pod.containers.iter().find(|known| known.name == container) else {
+            return (Subject::sandbox(pod), Self::of_sandbox(image));
+        };
+        let class = match &container.state {
+            ContainerState::Waiting { reason, .. } => class(reason),
+            _ => None,
+        };
+        let question = Self::new(&container.image, secrets(pod), class.unwrap_or(Class::Pull));
+        (Subject::container(pod, container), question)
+    }
+}
+
 /// The host that serves a registry, without the port that goes without saying.
 pub(super) fn host(registry: &str) -> &str {
     if registry == "docker.io" { "registry-1.docker.io" } else { registry.strip_suffix(":443").unwrap_or(registry) }
@@ -121,8 +136,7 @@ pub(super) struct Shown {
 
 /// The images of a pod that fail, by what its kubelet says.
 pub(super) fn shown(pod: &Pod) -> Vec<Shown> {
-    let secrets = (!pod.pull_secrets.is_empty())
-        .then(|| Secrets { namespace: pod.namespace.clone(), names: pod.pull_secrets.clone() });
+    let secrets = secrets(pod);
     let of = |container: &Container| {
         let ContainerState::Waiting { reason, message } = &container.state else { return None };
         let class = class(reason)?;
@@ -135,6 +149,11 @@ pub(super) fn shown(pod: &Pod) -> Vec<Shown> {
         })
     };
     pod.containers.iter().take(MOST_CONTAINERS).filter_map(of).collect()
+}
+
+fn secrets(pod: &Pod) -> Option<Secrets> {
+    let (namespace, names) = (&pod.namespace, &pod.pull_secrets);
+    (!names.is_empty()).then(|| Secrets { namespace: namespace.clone(), names: names.clone() })
 }
 
 /// Whether the pod still waits for its sandbox, as far as its containers tell.

@@ -385,3 +385,66 @@ proptest! {
         }
     }
 }
+
+/// What a person is granted who asks about a pod.
+#[track_caller]
+fn asks(run: &mut Run, second: i64, pod: &Pod, want: &str) -> Option<Job> {
+    let (subject, question) = Question::about(pod, "main", "");
+    let grant = run.schedule.grant(subject, question, at(second));
+    let (got, job) = match grant {
+        Grant::Examine(job) => ("examine".to_owned(), Some(job)),
+        Grant::Later => ("later".to_owned(), None),
+        Grant::HeldBack(reason, until) => {
+            (format!("{} until {}", reason.word(), until.duration_since(at(0)).as_secs()), None)
+        }
+    };
+    assert_eq!(got, want);
+    job
+}
+
+#[test]
+fn who_asks_is_held_back_by_what_holds_back_all() {
+    let mut run = Run::new();
+    let (one, other) = (pod("a", "p", IMAGE, "ErrImagePull"), pod("a", "q", "r.io/b", "ErrImagePull"));
+    let job = asks(&mut run, 0, &one, "examine").unwrap();
+    run.check(1, Input::Finished(job.id, Some(&diagnosis("RateLimited", "r.io"))), &[]);
+    asks(&mut run, 2, &other, "host_paused until 901");
+    let elsewhere = with_secret(pod("a", "p", "s.io/a", "ErrImagePull"), "regcred");
+    let job = asks(&mut run, 2, &elsewhere, "examine").unwrap();
+    run.check(3, Input::Finished(job.id, Some(&diagnosis("CredentialsRejected", "s.io"))), &[]);
+    asks(&mut run, 4, &elsewhere, "login_refused until 21603");
+    // Twenty an hour: the others are for failures that nobody has examined yet.
+    for number in 2..20 {
+        let pod = pod("a", "p", &format!("h{number}.io/a"), "ErrImagePull");
+        let job = asks(&mut run, 5, &pod, "examine").unwrap();
+        run.check(5, Input::Finished(job.id, None), &[]);
+    }
+    asks(&mut run, 6, &pod("a", "p", "t.io/a", "ErrImagePull"), "namespace_budget until 3600");
+    run.check(7, Input::Pod(&pod("a", "new", "t.io/a", "ImagePullBackOff")), &["examine t.io/a a"]);
+}
+
+#[test]
+fn what_somebody_asked_for_serves_all_that_ask_the_same() {
+    let mut run = Run::new();
+    let failing = pod("a", "p", IMAGE, "ErrImagePull");
+    run.check(0, Input::Pod(&failing), &[]);
+    let job = asks(&mut run, 1, &failing, "examine").unwrap();
+    asks(&mut run, 2, &failing, "later");
+    run.check(21, Input::Tick, &[]);
+    run.check(22, Input::Finished(job.id, Some(&diagnosis("TagNotFound", "r.io"))), &["answer 1"]);
+    // Whoever goes before it has ended leaves it to the schedule.
+    let other = pod("a", "q", "r.io/b", "ErrImagePull");
+    let job = asks(&mut run, 23, &other, "examine").unwrap();
+    run.check(24, Input::Pod(&pod("a", "q", "r.io/b", "ImagePullBackOff")), &[]);
+    run.check(25, Input::Finished(job.id, None), &["examine r.io/b a"]);
+}
+
+#[test]
+fn a_place_is_left_to_who_waits() {
+    let mut run = Run::new();
+    run.schedule.leave_a_place(true);
+    run.check(0, Input::Pod(&pod("a", "p", IMAGE, "ImagePullBackOff")), &["examine r.io/a:1 a"]);
+    run.check(0, Input::Pod(&pod("a", "q", "r.io/b", "ImagePullBackOff")), &[]);
+    asks(&mut run, 1, &pod("a", "r", "r.io/c", "ErrImagePull"), "examine");
+    asks(&mut run, 1, &pod("a", "s", "r.io/d", "ErrImagePull"), "later");
+}

@@ -8,12 +8,12 @@ use pullagent_diagnosis::pod::tells_no_cause;
 
 use super::budget::Spent;
 use super::holds::Hold;
-use super::{Asked, Command, Job, JobId, Question, Schedule, Skip, Stage, State, earlier};
+use super::{Asked, Command, Question, Schedule, Skip, Stage, State, earlier};
 
 impl Schedule {
     /// Begins what is due, namespace by namespace, and tells the others what their text means.
     pub(super) fn dispatch(&mut self, now: Timestamp, commands: &mut Vec<Command>) {
-        while self.running.len() < self.limits.at_once {
+        while self.running.len() < self.limits.at_once.saturating_sub(self.kept_free) {
             let Some((namespace, question)) = self.next(now) else { break };
             self.begin(namespace, &question, now, commands);
         }
@@ -63,19 +63,13 @@ impl Schedule {
     }
 
     fn begin(&mut self, namespace: String, question: &Arc<Question>, now: Timestamp, commands: &mut Vec<Command>) {
-        let Some(asked) = self.questions.get_mut(question) else { return };
+        let Some(asked) = self.questions.get(question) else { return };
         let Some(subject) = asked.subjects.iter().find(|subject| subject.namespace == namespace).cloned() else {
             return;
         };
-        let id = JobId(self.jobs);
-        self.jobs += 1;
-        asked.state = State::Running(id);
-        asked.is_counted = false;
-        self.running.insert(id, Some(question.clone()));
         self.budget.begin(&namespace, now);
         self.last = namespace;
-        let withheld = self.holds.withheld(question);
-        commands.push(Command::Examine(Job { id, question: question.clone(), subject, withheld }));
+        commands.push(Command::Examine(self.started(question, subject)));
     }
 
     /// Why a question that is due may not be examined, and until when.
