@@ -18,7 +18,7 @@ use pullagent_diagnosis::diagnosis::Diagnosis;
 use pullagent_diagnosis::evidence::Evidence;
 use pullagent_diagnosis::finding::Finding;
 use pullagent_diagnosis::plan::{Plan, plan};
-use pullagent_diagnosis::report::event::pull_failed;
+use pullagent_diagnosis::report::event::{LONGEST_NOTE, pull_failed};
 use pullagent_diagnosis::runtime::{Runtime, RuntimeAnswer, RuntimeProcess, RuntimeVersion};
 use pullagent_probes::files::read_all;
 use pullagent_probes::node::{Environment, read_node};
@@ -204,8 +204,27 @@ async fn failures(file: PathBuf, shown: bool) -> Vec<String> {
         ));
     }
     failures.extend(replays(&case, &plan, &evidence, &found).err().map(|why| format!("{name}: {why}")));
+    failures.extend(told_in_sentences(&found).err().map(|why| format!("{name}: {why}")));
     failures.extend(told_alike_when_slower(&case, &plan, &evidence, &found).err().map(|why| format!("{name}: {why}")));
     failures
+}
+
+/// The event of a failure must be whole: a sentence and a deed, neither of them cut.
+fn told_in_sentences(found: &Diagnosis) -> Result<(), String> {
+    let Some(event) = pull_failed(found, None) else { return Ok(()) };
+    let note = &event.note;
+    let parts = note.split_once(". Fix: ").and_then(|(own, rest)| Some((own, rest.split_once(". Owner: ")?.0)));
+    let (own, fix) = parts.ok_or_else(|| format!("its event has no fix or no owner: {note}"))?;
+    let own = own.split_once(" said: \"").map_or(own, |(own, _)| own);
+    let row = found.cause.as_ref().map(|cause| cause.code.row());
+    let advice = found.remedy.iter().map(|remedy| remedy.text.as_str());
+    let is_said =
+        advice.chain(row.into_iter().flat_map(|row| row.remedy.iter().copied())).any(|text| text.contains(fix));
+    let is_cut = |text: &str| text.is_empty() || text.ends_with(['…', ':', ',', ';', '(']);
+    if note.len() > LONGEST_NOTE || is_cut(own) || is_cut(fix) || !is_said {
+        return Err(format!("its event is not whole, {} bytes: {note}", note.len()));
+    }
+    Ok(())
 }
 
 /// The event of a failure must be the same when everything took longer: it is written once and then counted.

@@ -1,6 +1,7 @@
 //! The line of an event: the sentence, the registry's words, the fix, the owner, and where there is more.
 //!
-//! What does not fit gives way in this order: the registry's words, the sentence, and a long fix. The rest is always there.
+//! What does not fit gives way in this order: the registry's words, the last clauses of the sentence, the fix for a shorter
+//! one, and the sentence for what the catalogue says. A clause is there as a whole or not at all.
 
 use super::steady::{steady, steady_quote};
 use crate::finding::{Cause, Remedy};
@@ -9,8 +10,6 @@ use crate::text::clean;
 /// The longest line of an event, in bytes.
 pub const LONGEST_NOTE: usize = 300;
 
-/// Bytes of the sentence that a long fix leaves.
-const SENTENCE: usize = 90;
 /// Bytes of foreign words at most, and how few are not worth a quote.
 const QUOTE: usize = 160;
 const SHORTEST_QUOTE: usize = 12;
@@ -19,27 +18,95 @@ const SPEAKERS: [&str; 2] = ["Registry said: \"", "The proxy said: \""];
 
 /// The line for a failure.
 pub(super) fn of_failure(cause: &Cause, remedy: &[Remedy]) -> String {
+    let row = cause.code.row();
     let owner = cause.owner.map(|owner| format!(" Owner: {owner}.")).unwrap_or_default();
     let tail = format!("{owner} More: pullagent explain {}", cause.code);
-    let fix = fix(cause, remedy).map(|fix| {
-        let room = LONGEST_NOTE.saturating_sub(tail.len() + " Fix: .".len() + SENTENCE + ".".len());
-        format!(" Fix: {}.", cut(fix.trim_end_matches('.'), room))
-    });
-    let tail = format!(".{}{tail}", fix.unwrap_or_default());
-
     let (own, quote) = parts(&cause.summary);
-    let room = LONGEST_NOTE.saturating_sub(tail.len());
-    let own = cut(&without_labels(&steady(&own)), room);
+    let own = without_labels(&with_one_host(&steady(&own), cause.host.as_deref()));
+    let fixes = fixes(remedy, row.remedy);
+
+    let room = LONGEST_NOTE.saturating_sub(". Fix: .".len() + tail.len());
+    let fitting = |sentence: &str| {
+        let shorter = shorter(sentence, |_, rest| SENTENCE.iter().any(|border| rest.starts_with(border)));
+        fixes.iter().find_map(|fix| {
+            let own = shorter.iter().find(|own| own.len() + fix.len() <= room)?;
+            Some(((*own).to_owned(), fix.clone()))
+        })
+    };
+    // Every row of the catalogue fits by itself; a fix that does not is what the page is for.
+    let (own, fix) = fitting(&own).or_else(|| fitting(trimmed(row.meaning))).unwrap_or_default();
+    let tail = if fix.is_empty() { format!(".{tail}") } else { format!(". Fix: {fix}.{tail}") };
+
+    let room = LONGEST_NOTE.saturating_sub(own.len() + tail.len());
     let quoted = quote.and_then(|(speaker, words)| {
         let words = crate::message::quote(&words);
         // What was cut there is cut again, between words.
         let words = words.strip_suffix('…').map_or(words.clone(), |_| cut(&words, words.len() - 1));
         let words = steady_quote(&words).replace('"', "'");
-        let room = room.checked_sub(own.len() + ". ".len() + speaker.len() + "\"".len())?.min(QUOTE);
+        let room = room.checked_sub(". ".len() + speaker.len() + "\"".len())?.min(QUOTE);
         let is_worth_it = !words.is_empty() && (words.len() <= room || room >= SHORTEST_QUOTE);
         is_worth_it.then(|| format!(". {speaker}{}\"", cut(&words, room)))
     });
     format!("{own}{}{tail}", quoted.unwrap_or_default())
+}
+
+/// What ends a clause that a sentence does without.
+const SENTENCE: [&str; 4] = ["; ", ". ", ": ", " ("];
+/// The same of a fix: what it is for, and another way.
+const FIX: [&str; 6] = ["; ", ". ", ": `", " (", ", so that ", ", or "];
+
+/// `text` and all that is left of it when its last clauses are left out, one after the other. `ends` says whether a clause
+/// ends before the rest of a text; nothing ends within quotes, code or brackets.
+fn shorter(text: &str, ends: impl Fn(&str, &str) -> bool) -> Vec<&str> {
+    let mut all = vec![text];
+    let (mut depth, mut is_quoted, mut is_code) = (0_u32, false, false);
+    let mut found = Vec::new();
+    for (at, character) in text.char_indices() {
+        if depth == 0 && !is_quoted && !is_code && at > 0 && ends(&text[..at], &text[at..]) {
+            found.push(trimmed(&text[..at]));
+        }
+        match character {
+            '`' if !is_quoted => is_code = !is_code,
+            '"' if !is_code => is_quoted = !is_quoted,
+            '(' if !is_quoted && !is_code => depth += 1,
+            ')' if !is_quoted && !is_code => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    all.extend(found.into_iter().rev().filter(|text| !text.is_empty()));
+    all
+}
+
+/// A host is named once: what it has is named by its path alone behind that.
+fn with_one_host(text: &str, host: Option<&str>) -> String {
+    let host = host.filter(|host| !host.is_empty());
+    let named = host.and_then(|host| Some((text.find(&format!("{host} "))?, host)));
+    let Some((at, host)) = named else { return text.to_owned() };
+    let (before, after) = text.split_at(at + host.len());
+    // A name that ends like the host is another name.
+    let after = after.replace(&format!(" {host}/"), " ");
+    format!("{before}{after}")
+}
+
+/// What can be done, the best first, each followed by what is left of it when it is too long: the remedies that are more
+/// than a way to look, and what the catalogue has.
+fn fixes(remedy: &[Remedy], catalogue: &[&str]) -> Vec<String> {
+    const LOOKS: [&str; 4] = ["look from", "see ", "ask the node", "try the login"];
+    let is_look = |text: &&str| LOOKS.iter().any(|look| text.starts_with(look));
+    let of_cause = || remedy.iter().map(|remedy| remedy.text.as_str());
+    let best = of_cause().find(|text| !is_look(text)).or(of_cause().next());
+    let own = best.into_iter().chain(of_cause().filter(|text| !is_look(text)));
+    let all = own.chain(catalogue.iter().copied()).map(|text| without_labels(&clean(text, 1024)));
+    let ends = |before: &str, rest: &str| {
+        // What stands before a colon is a deed in our own sentences, and a condition in the catalogue's.
+        let is_deed = before.starts_with(|c: char| c.is_lowercase()) && !before.starts_with("if ");
+        FIX.iter().any(|border| rest.starts_with(border)) || is_deed && rest.starts_with(": ")
+    };
+    all.flat_map(|text| {
+        let text = trimmed(text.strip_prefix("or ").unwrap_or(&text));
+        shorter(text, ends).into_iter().map(str::to_owned).collect::<Vec<_>>()
+    })
+    .collect()
 }
 
 /// A summary as our own words, and whose words it quotes at its end. What follows the quote is ours again.
@@ -54,15 +121,6 @@ fn parts(summary: &str) -> (String, Option<(&'static str, String)>) {
 
 fn trimmed(text: &str) -> &str {
     text.trim_end_matches(['.', ' ', ';', ','])
-}
-
-/// What to do: the first remedy that is more than a way to look.
-fn fix(cause: &Cause, remedy: &[Remedy]) -> Option<String> {
-    const LOOKS: [&str; 4] = ["look from", "see ", "ask the node", "try the login"];
-    let is_look = |remedy: &&Remedy| LOOKS.iter().any(|look| remedy.text.starts_with(look));
-    let first = remedy.iter().find(|remedy| !is_look(remedy)).or(remedy.first());
-    let text = first.map(|remedy| remedy.text.as_str()).or(cause.code.row().remedy.first().copied())?;
-    Some(without_labels(&clean(text, 1024)))
 }
 
 /// Names that others choose stand in a sentence; none of them may look like one of the line's own labels.
