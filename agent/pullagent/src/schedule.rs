@@ -8,6 +8,7 @@ mod command;
 mod failure;
 mod grant;
 mod holds;
+mod room;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
@@ -212,7 +213,7 @@ impl Schedule {
             }
             return;
         }
-        if self.failing.len() >= self.limits.most_subjects {
+        if self.failing.len() >= self.limits.most_subjects && !self.make_way(&subject.namespace, now, commands) {
             return self.skip(Skip::Capacity);
         }
         let known = self.questions.get_key_value(&shown.question).map(|(question, _)| question.clone());
@@ -284,24 +285,31 @@ impl Schedule {
                 wake = earlier(wake, at);
             }
         }
+        // Within one pass nobody gets room that was refused once.
+        let mut refused = BTreeSet::new();
         for (subject, question) in settled {
-            self.ask(subject, question, now, commands);
+            let has_room = self.questions.contains_key(&question)
+                || !refused.contains(&subject.namespace) && self.make_room(&subject.namespace, now, commands);
+            if has_room {
+                self.ask(subject, question, now, commands);
+            } else {
+                refused.insert(subject.namespace.clone());
+                self.without_room(&subject);
+            }
         }
         self.wake = earlier_of(self.wake, wake);
     }
 
+    fn without_room(&mut self, subject: &Arc<Subject>) {
+        let Some(failing) = self.failing.get_mut(subject) else { return };
+        if std::mem::replace(&mut failing.stage, Stage::WithoutRoom) == Stage::Settling {
+            self.skip(Skip::Capacity);
+        }
+    }
+
     fn ask(&mut self, subject: Arc<Subject>, question: Arc<Question>, now: Timestamp, commands: &mut Vec<Command>) {
-        let has_room = self.questions.contains_key(&question) || self.make_room();
         let running = self.job_of(&question);
         let Some(failing) = self.failing.get_mut(&subject) else { return };
-        if !has_room {
-            let is_new = failing.stage == Stage::Settling;
-            failing.stage = Stage::WithoutRoom;
-            if is_new {
-                self.skip(Skip::Capacity);
-            }
-            return;
-        }
         failing.stage = Stage::Asks;
         // Somebody may have asked before it had settled.
         let state = running.map_or(State::Due(now), State::Running);
@@ -326,16 +334,6 @@ impl Schedule {
                 }
             }
         }
-    }
-
-    /// Whether there is room for one more question; one that nobody asks any more gives way.
-    fn make_room(&mut self) -> bool {
-        if self.questions.len() < self.limits.most_questions {
-            return true;
-        }
-        let left = self.questions.iter().filter_map(|(question, asked)| Some((asked.left?, question.clone())));
-        let Some((_, oldest)) = left.min() else { return false };
-        self.questions.remove(&oldest).is_some()
     }
 
     fn forget(&mut self, now: Timestamp) {

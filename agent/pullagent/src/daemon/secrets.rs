@@ -1,10 +1,12 @@
 //! Whether the pull secrets of failing pods have changed: each is read again from time to time, and compared by a hash that
 //! nobody can turn back. A kubelet may watch no secrets but one by one, and a service account often none.
 
+mod rounds;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::pending;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::time::Duration;
 
 use pullagent_diagnosis::pull_secret::SecretFound;
 use tokio::sync::{mpsc, watch};
@@ -12,13 +14,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
 use crate::kube::{Cluster, look_up_secret};
+use rounds::Rounds;
 
-/// The time between two looks at a secret.
-const AGAIN: Duration = Duration::from_secs(15);
-/// The time between two looks at secrets that are known: what a node asks the API server for stays little.
-const BETWEEN: Duration = Duration::from_millis(500);
-/// Secrets that are looked at; with more, the first ones.
-const MOST: usize = 512;
 /// Changes that wait to be taken.
 const MOST_WAITING: usize = 16;
 
@@ -69,45 +66,36 @@ impl Secrets {
     }
 }
 
-/// When a secret was looked at, and what was seen.
-#[derive(Debug)]
-struct Seen {
-    at: Instant,
-    fingerprint: Option<u64>,
-}
-
-/// Looks at what is watched until nobody listens: first at what was never seen, then at what was seen longest ago.
+/// Looks at what is watched until nobody listens.
 async fn look(cluster: Arc<Cluster>, mut watched: watch::Receiver<BTreeSet<Name>>, changed: mpsc::Sender<Name>) {
     let salt = RandomState::new();
-    let mut seen: BTreeMap<Name, Seen> = BTreeMap::new();
-    let mut last = Instant::now();
+    let mut seen: BTreeMap<Name, u64> = BTreeMap::new();
+    let mut rounds = Rounds::new(Instant::now());
     loop {
-        let names: BTreeSet<Name> = watched.borrow_and_update().iter().take(MOST).cloned().collect();
-        seen.retain(|name, _| names.contains(name));
-        let next = names.into_iter().min_by_key(|name| seen.get(name).map(|seen| seen.at));
-        let Some(name) = next else {
-            if watched.changed().await.is_err() {
-                return;
+        let next = rounds.next();
+        let due = async {
+            match &next {
+                Some((at, _)) => sleep_until(*at).await,
+                None => pending().await,
             }
-            continue;
         };
-        let before = seen.get(&name);
-        let due = before.map_or(last, |before| (before.at + AGAIN).max(last + BETWEEN));
         tokio::select! {
-            () = sleep_until(due) => {}
+            () = due => {}
             heard = watched.changed() => {
                 if heard.is_err() {
                     return;
                 }
+                rounds.follow(&watched.borrow_and_update(), Instant::now());
+                seen.retain(|name, _| rounds.has(name));
                 continue;
             }
         }
-        let before = before.and_then(|before| before.fingerprint);
+        let Some((_, name)) = next else { continue };
+        let found = look_up_secret(&cluster, &name.0, &name.1).await;
+        rounds.taken(&name, Instant::now());
         // What could not be read this time is compared when it is read the next time.
-        let fingerprint = fingerprint(&salt, &look_up_secret(&cluster, &name.0, &name.1).await);
-        last = Instant::now();
-        seen.insert(name.clone(), Seen { at: last, fingerprint: fingerprint.or(before) });
-        let has_changed = before.zip(fingerprint).is_some_and(|(before, now)| before != now);
+        let Some(now) = fingerprint(&salt, &found) else { continue };
+        let has_changed = seen.insert(name.clone(), now).is_some_and(|before| before != now);
         if has_changed && changed.send(name).await.is_err() {
             return;
         }

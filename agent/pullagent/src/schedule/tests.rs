@@ -448,3 +448,51 @@ fn a_place_is_left_to_who_waits() {
     asks(&mut run, 1, &pod("a", "r", "r.io/c", "ErrImagePull"), "examine");
     asks(&mut run, 1, &pod("a", "s", "r.io/d", "ErrImagePull"), "later");
 }
+
+/// The failing images that are kept in mind, and the questions, of each namespace.
+fn kept(schedule: &Schedule) -> String {
+    let of = |namespace: &str| {
+        let subjects = schedule.failing.keys().filter(|subject| subject.namespace == namespace).count();
+        let asks = |asked: &&Asked| asked.subjects.iter().any(|subject| subject.namespace == namespace);
+        format!("{namespace} {subjects}/{}", schedule.questions.values().filter(asks).count())
+    };
+    ["a", "b", "c"].map(of).join(", ")
+}
+
+#[test]
+fn a_namespace_that_floods_the_schedule_gives_way_to_the_others() {
+    let limits = Limits { most_subjects: 9, most_questions: 6, ..Limits::default() };
+    let mut schedule = Schedule::new(limits);
+    let mut fails = |namespace: &str, count: usize| {
+        for number in 0..count {
+            let failing =
+                pod(namespace, &format!("p{number:02}"), &format!("r.io/{namespace}{number}"), "ImagePullBackOff");
+            schedule.handle(Input::Pod(&failing), at(0));
+        }
+        kept(&schedule)
+    };
+    assert_eq!(fails("a", 40), "a 9/6, b 0/0, c 0/0");
+    assert_eq!(fails("b", 2), "a 7/4, b 2/2, c 0/0");
+    assert_eq!(fails("c", 40), "a 4/2, b 2/2, c 3/2");
+    // Nobody drives out those who have no more than he has.
+    assert_eq!(fails("a", 40), "a 4/2, b 2/2, c 3/2");
+    assert_eq!(fails("b", 40), "a 3/2, b 3/2, c 3/2");
+    assert!(schedule.skipped().any(|(reason, count)| reason == Skip::Capacity && count > 30));
+}
+
+#[test]
+fn a_question_that_gives_way_ends_and_is_asked_again_once_there_is_room() {
+    let mut schedule = Schedule::new(Limits { most_questions: 2, ..Limits::default() });
+    let put = |schedule: &mut Schedule, namespace: &str, name: &str, reason: &str| {
+        let failing = pod(namespace, name, &format!("r.io/{name}"), reason);
+        in_short(&schedule.handle(Input::Pod(&failing), at(0)))
+    };
+    assert_eq!(put(&mut schedule, "a", "p", "ImagePullBackOff"), ["examine r.io/p a"]);
+    assert_eq!(put(&mut schedule, "a", "q", "ImagePullBackOff"), ["examine r.io/q a"]);
+    assert_eq!(put(&mut schedule, "b", "r", "ImagePullBackOff"), ["cancel"]);
+    let ended = schedule.running.iter().find(|(_, question)| question.is_none()).map(|(id, _)| *id).unwrap();
+    assert_eq!(in_short(&schedule.handle(Input::Finished(ended, None), at(1))), ["examine r.io/r b"]);
+    assert_eq!(put(&mut schedule, "b", "r", "Running"), ["cancel"]);
+    // The one that nobody asks gives way to the one that had to.
+    assert_eq!(kept(&schedule), "a 2/2, b 0/0, c 0/0");
+}
