@@ -9,7 +9,7 @@ use pullagent_diagnosis::finding::{Finding, Remedy};
 use pullagent_diagnosis::report::phase::{self, State};
 use pullagent_diagnosis::report::{beside_the_cause, owner_in_words, pulled_sentence};
 
-use super::{MAX_TEXT, Standing, ago, foreign};
+use super::{MAX_TEXT, Standing, ago, foreign, time};
 use crate::memory::Kept;
 
 /// A diagnosis and the pod that it is for.
@@ -21,12 +21,17 @@ pub(super) fn article(kept: &Kept, diagnosis: &Diagnosis, now: Timestamp) -> Mar
             h3 { (standing.tag()) (foreign(&diagnosis.target.image)) }
             p.quiet.small {
                 @match &kept.pod {
-                    Some(pod) => { "Pod " (foreign(&pod.namespace)) "/" (foreign(&pod.name)) ", " }
+                    Some(pod) => {
+                        "Pod " (foreign(&pod.namespace)) "/" (foreign(&pod.name))
+                        @if let Some(of) = &diagnosis.pod { ", container " (foreign(&of.container)) }
+                        ", examined "
+                    }
                     None => { "Check, " }
                 }
                 (ago(diagnosis.started_at, now)) ", took " (diagnosis.took_ms) " ms"
             }
             (cause(diagnosis))
+            (kubelet(diagnosis, now))
             (also(beside_the_cause(diagnosis)))
             details open[fails] {
                 summary { "What this rests on" }
@@ -53,6 +58,28 @@ fn cause(diagnosis: &Diagnosis) -> Markup {
             dd { (foreign(&cause.summary)) }
             @if !diagnosis.remedy.is_empty() { dt { "Fix" } dd { (remedies(&diagnosis.remedy)) } }
             @if let Some(owner) = cause.owner { dt { "Owner" } dd { (owner_in_words(owner)) } }
+        }
+    }
+}
+
+/// What the kubelet says of its own attempts, and when it makes the next one.
+fn kubelet(diagnosis: &Diagnosis, now: Timestamp) -> Markup {
+    let Some(said) = &diagnosis.kubelet else { return html! {} };
+    // A reason may be the text of an error, which the message then repeats.
+    let words = [&said.reason, &said.message];
+    let words: Vec<&str> = words.into_iter().map(String::as_str).filter(|words| !words.is_empty()).collect();
+    html! {
+        dl {
+            dt { "Kubelet" }
+            dd.small {
+                @if words.is_empty() { "said nothing" }
+                (foreign(&words.join(": ")))
+                span.under { "since " (time(said.since)) }
+            }
+            @if let Some(retry_by) = said.retry_by {
+                dt { "Retry by" }
+                dd { (time(retry_by)) @if retry_by < now { span.under { "that is over: reload the page" } } }
+            }
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What the page says, and that no foreign text acts in it. `PAGE=FILE` writes it out, to be looked at.
 
 use pullagent_diagnosis::cause::Code;
-use pullagent_diagnosis::diagnosis::RuntimeReport;
+use pullagent_diagnosis::diagnosis::{PodReport, RuntimeReport};
+use pullagent_diagnosis::pod::KubeletWords;
 
 use super::*;
 use crate::fixtures::{failing, reports};
@@ -18,6 +19,18 @@ fn node() -> NodeReport {
         endpoint: "unix:///run/containerd/containerd.sock".into(),
     };
     NodeReport { name: "node-7.corp.io".into(), os: "linux".into(), arch: "amd64".into(), runtime: Some(runtime) }
+}
+
+/// Makes a report one of a pod, with the words of its kubelet.
+fn of_pod(report: &mut Diagnosis, pod: &PodName) {
+    let (namespace, name) = (pod.namespace.clone(), pod.name.clone());
+    report.pod = Some(PodReport { namespace, name, uid: "u".into(), container: "api".into() });
+    let message = format!(
+        "failed to pull and unpack image \"{0}\": failed to resolve reference \"{0}\": {0}: not found",
+        report.target.image
+    );
+    let (since, retry_by) = (now() - jiff::SignedDuration::from_mins(9), now() + jiff::SignedDuration::from_mins(3));
+    report.kubelet = Some(KubeletWords { reason: "ImagePullBackOff".into(), message, since, retry_by: Some(retry_by) });
 }
 
 /// A node with some of everything.
@@ -48,8 +61,11 @@ fn full() -> Memory {
         ),
         state("quay.io", "quay.io", false, None),
     ]);
-    for (number, report) in reports().into_iter().enumerate() {
+    for (number, mut report) in reports().into_iter().enumerate() {
         let pod = PodName { namespace: "prod".into(), name: format!("api-7c9d8f6b5-x{number}") };
+        if number != 4 {
+            of_pod(&mut report, &pod);
+        }
         memory.remember((number != 4).then_some(&pod), &report);
     }
     memory
@@ -72,6 +88,9 @@ fn the_page_says_what_a_person_needs() {
         "Not checked, and why",
         "Not run yet",
         "7 minutes ago",
+        "Pod <bdi>prod</bdi>/<bdi>api-7c9d8f6b5-x0</bdi>, container <bdi>api</bdi>",
+        "ImagePullBackOff: failed to pull and unpack image",
+        "Retry by",
     ] {
         assert!(page.contains(said), "{said} is not on the page");
     }
@@ -98,6 +117,9 @@ fn no_foreign_text_acts_on_the_page() {
         cause.detail = Some(HOSTILE.to_owned());
     }
     report.not_checked.iter_mut().for_each(|one| HOSTILE.clone_into(&mut one.why));
+    of_pod(&mut report, &PodName { namespace: HOSTILE.into(), name: HOSTILE.into() });
+    report.pod.as_mut().unwrap().container = HOSTILE.into();
+    report.kubelet.as_mut().unwrap().reason = HOSTILE.into();
     let memory = Memory::default();
     memory.set_node(NodeReport { name: HOSTILE.into(), ..node() });
     memory.remember(Some(&PodName { namespace: HOSTILE.into(), name: HOSTILE.into() }), &report);
