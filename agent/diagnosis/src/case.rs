@@ -25,8 +25,11 @@ pub use crate::not_checked::NotChecked;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Case {
-    /// The image as written.
+    /// The image as written; for a check of a registry its host, as images' names begin with it.
     pub image: String,
+    /// What it is asked for.
+    #[serde(default, skip_serializing_if = "Purpose::is_pull")]
+    pub purpose: Purpose,
     /// The platform to pull for, where it is not the node's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
@@ -42,6 +45,27 @@ pub struct Case {
     /// The pod that it is for; absent where the image alone is asked about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod: Option<PodCase>,
+}
+
+/// What a case is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Purpose {
+    /// Somebody pulls the image, or wants to.
+    #[default]
+    Pull,
+    /// To know before anybody pulls it.
+    CheckImage,
+    /// To know whether its registry answers. Nothing is asked for in it, and nobody logs in.
+    CheckRegistry,
+}
+
+impl Purpose {
+    /// Whether it is [`Pull`](Self::Pull).
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+    fn is_pull(&self) -> bool {
+        *self == Self::Pull
+    }
 }
 
 /// A login that was refused before: offering it again and again may lock its account.

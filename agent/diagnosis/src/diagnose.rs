@@ -7,8 +7,10 @@ mod link;
 mod mirrors;
 mod presence;
 mod reconcile;
+mod registry;
 mod rows;
 mod told;
+mod unread;
 
 use std::fmt::Write as _;
 
@@ -96,7 +98,7 @@ impl Judged {
 
 fn judge(case: &Case, plan: &Plan, evidence: &Evidence) -> Judged {
     let reference = match &plan.target {
-        Target::Image(reference) => reference,
+        Target::Image(reference) | Target::Registry(reference) => reference,
         Target::Invalid { why } => return Judged::failing(vec![layer::reference::invalid(&case.image, why)]),
     };
     if let Some(judged) = presence::judge(case, plan, evidence, reference) {
@@ -109,10 +111,14 @@ fn judge(case: &Case, plan: &Plan, evidence: &Evidence) -> Judged {
         evidence: of_one,
         clocks: &evidence.clocks,
     };
-    let outcomes: Vec<Outcome> = evidence.endpoints.iter().enumerate().map(|one| endpoint::judge(seen(one))).collect();
+    let judge = if plan.is_of_registry() { registry::judge } else { endpoint::judge };
+    let outcomes: Vec<Outcome> = evidence.endpoints.iter().enumerate().map(|one| judge(seen(one))).collect();
     let end = end::of(plan, &outcomes);
     let served = if let End::Served(index) = end { Some(index) } else { None };
     let mut findings = worth_knowing(plan, evidence, reference, served);
+    if plan.is_of_registry() {
+        findings.extend(evidence.endpoints.iter().enumerate().flat_map(|one| registry::worth_knowing(seen(one))));
+    }
     findings.extend(plan.findings.iter().cloned());
     let failures = outcomes.iter().filter_map(Outcome::failure).map(|failure| failure.finding.clone()).collect();
     let judged = |verdict, findings| Judged { verdict, findings, served, failures };
@@ -125,6 +131,10 @@ fn judge(case: &Case, plan: &Plan, evidence: &Evidence) -> Judged {
         return judged(Verdict::Failing, findings);
     }
     findings.extend(mirrors::worth_knowing(plan, reference, evidence, &outcomes, end));
+    if let Some(unread) = unread::judge(case, plan, &outcomes, end) {
+        findings.insert(0, unread);
+        return judged(Verdict::Inconclusive, findings);
+    }
     match end {
         End::Served(_) => {
             let degraded = findings.iter().any(|f| f.severity == Severity::Warning);
@@ -216,6 +226,7 @@ fn worth_knowing(
     findings.extend(image.and_then(|i| layer::registry::platform_warning(i, plan, reference)));
     let held = evidence.store.as_ref().and_then(|store| store.held.as_ref());
     findings.extend(image.zip(held).and_then(|(i, held)| layer::node::stale_image(held, &i.digest, reference)));
+    findings.extend(evidence.absent_sandbox_image.as_deref().map(layer::node::sandbox_image_missing));
     // One sentence is enough for what several hops show alike.
     let mut seen = std::collections::BTreeSet::new();
     findings.retain(|f| seen.insert((f.code, f.summary.clone())));

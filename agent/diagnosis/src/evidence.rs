@@ -45,6 +45,9 @@ pub struct Evidence {
     /// What the kubelet makes of the image being on the node; absent where it is not, or the case is of no pod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_node: Option<OnNode>,
+    /// The image of every pod's sandbox, where the runtime was asked for it and does not hold it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub absent_sandbox_image: Option<String>,
     /// The runtime's own pull; absent where nobody thought of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pull: Option<PullEvidence>,

@@ -7,7 +7,7 @@ pub(crate) mod sources;
 use serde::{Deserialize, Serialize};
 
 use crate::authority::split_authority;
-use crate::case::{Case, Network, Node, NodeConfig, NotChecked};
+use crate::case::{Case, Network, Node, NodeConfig, NotChecked, Purpose};
 use crate::drift::drift;
 use crate::finding::Finding;
 use crate::platform::Platform;
@@ -20,6 +20,9 @@ use sources::Sources;
 pub use credentials::{Credential, Offer};
 pub use endpoint::{AuthorityFile, ClientPair, Endpoint, TrustPlace};
 
+/// What stands for any image of a registry.
+const ANY_IMAGE: &str = "image:latest";
+
 /// The examination to be made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -27,7 +30,7 @@ pub struct Plan {
     /// The node that asks.
     pub node: Node,
     /// The image as the kubelet names it to the runtime: as written, and with `:latest` where there is neither tag nor
-    /// digest (`pkg/kubelet/images/image_manager.go` `applyDefaultImageTag`).
+    /// digest (`pkg/kubelet/images/image_manager.go` `applyDefaultImageTag`). Of a registry, its host.
     #[serde(default)]
     pub image: String,
     /// What the image's name stands for.
@@ -64,6 +67,9 @@ pub struct Plan {
 pub enum Target {
     /// A reference.
     Image(Reference),
+    /// A registry by itself. Only the host of the reference counts: what comes after it is made up, because the runtimes
+    /// look up by whole names whom they ask.
+    Registry(Reference),
     /// Nothing: the name cannot be parsed.
     Invalid {
         /// What is wrong with it.
@@ -73,6 +79,9 @@ pub enum Target {
 
 /// Decides what to ask. Total: what cannot be asked becomes part of the plan.
 pub fn plan(case: &Case, node: &NodeConfig) -> Plan {
+    if case.purpose == Purpose::CheckRegistry {
+        return plan_registry(case, node);
+    }
     let version = node.runtime.as_ref().and_then(Runtime::version);
     let target = match Reference::parse(&case.image).map(as_runtimes_read) {
         Ok(reference) => no_host(&reference)
@@ -83,7 +92,7 @@ pub fn plan(case: &Case, node: &NodeConfig) -> Plan {
     let image = with_default_tag(&case.image);
     let (sources, credentials) = match &target {
         Target::Image(reference) => (sources::of(node, &image, reference), credentials::offered(case, reference)),
-        Target::Invalid { .. } => (Sources::default(), Vec::new()),
+        Target::Registry(_) | Target::Invalid { .. } => (Sources::default(), Vec::new()),
     };
     // The credentials are the kubelet's, and it knows nothing of the runtime's short names.
     let target = sources.reference.map_or(target, Target::Image);
@@ -106,6 +115,44 @@ pub fn plan(case: &Case, node: &NodeConfig) -> Plan {
         network: node.network.clone(),
         runtime: node.runtime.clone(),
         unread_credentials,
+        not_checked: node.not_checked.iter().cloned().chain(drift.not_checked).collect(),
+    }
+}
+
+/// The plan for a registry by itself: whom the runtime asks for any image of it, and nothing that may be a login.
+fn plan_registry(case: &Case, node: &NodeConfig) -> Plan {
+    let version = node.runtime.as_ref().and_then(Runtime::version);
+    let host = &case.image;
+    let named = format!("{host}/{ANY_IMAGE}");
+    let target = match Reference::parse(&named) {
+        Ok(reference) if reference.registry == *host => no_host(&reference)
+            .or_else(|| refused_by(version, &reference))
+            .map_or(Target::Registry(reference), |why| Target::Invalid { why }),
+        Ok(_) => {
+            Target::Invalid { why: "it is not the host of a registry, as an image's name begins with it".to_owned() }
+        }
+        Err(error) => Target::Invalid { why: error.to_string() },
+    };
+    let mut sources = match &target {
+        Target::Registry(reference) => sources::of(node, &named, reference),
+        Target::Image(_) | Target::Invalid { .. } => Sources::default(),
+    };
+    for endpoint in &mut sources.endpoints {
+        endpoint.headers.clear();
+    }
+    let drift = drift(node);
+    Plan {
+        node: node.node.clone(),
+        image: host.clone(),
+        target,
+        platform: node.node.platform.clone(),
+        endpoints: sources.endpoints,
+        refusal: sources.refusal,
+        findings: sources.findings.into_iter().chain(drift.findings).collect(),
+        credentials: Vec::new(),
+        network: node.network.clone(),
+        runtime: node.runtime.clone(),
+        unread_credentials: Vec::new(),
         not_checked: node.not_checked.iter().cloned().chain(drift.not_checked).collect(),
     }
 }
@@ -147,8 +194,21 @@ impl Plan {
     pub fn reference(&self) -> Option<&Reference> {
         match &self.target {
             Target::Image(reference) => Some(reference),
+            Target::Registry(_) | Target::Invalid { .. } => None,
+        }
+    }
+
+    /// The name by which hosts are looked up: the reference, or what stands for any image of a registry.
+    pub fn name(&self) -> Option<&Reference> {
+        match &self.target {
+            Target::Image(reference) | Target::Registry(reference) => Some(reference),
             Target::Invalid { .. } => None,
         }
+    }
+
+    /// Whether a registry is asked about, and no image.
+    pub fn is_of_registry(&self) -> bool {
+        matches!(self.target, Target::Registry(_))
     }
 
     /// The credentials that would be offered, with their index in `credentials`.

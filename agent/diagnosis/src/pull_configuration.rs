@@ -17,10 +17,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::case::{NodeConfig, NotChecked};
-use crate::cause::{Code, Severity};
+use crate::cause::Severity;
 use crate::drift::drift;
 use crate::finding::Finding;
 use crate::layer;
+use crate::layer::node::sandbox_image_missing;
 use crate::lint::lint;
 use crate::reference::Reference;
 use crate::report::schema_of;
@@ -149,13 +150,7 @@ impl PullConfiguration {
         let image = clean(image, NAME);
         match held {
             Ok(true) => {}
-            Ok(false) => self.findings.push(
-                Finding::new(
-                    Code::SandboxImageMissing,
-                    format!("{image}, which every pod's sandbox is made of, is not on the node: the next pod pulls it"),
-                )
-                .run("pull it now", &["crictl", "pull", &image]),
-            ),
+            Ok(false) => self.findings.push(sandbox_image_missing(&image)),
             Err(why) => {
                 let what = format!("whether the node holds {image}, the image of every pod's sandbox");
                 self.not_checked.push(NotChecked::new(what, clean(&why, NAME)));

@@ -41,6 +41,7 @@ fn full() -> Diagnosis {
         cut_short: true,
         store: None,
         on_node: None,
+        absent_sandbox_image: None,
         pull: None,
     };
     let mut diagnosis = diagnose(&case, &plan(&case, &node), &evidence);

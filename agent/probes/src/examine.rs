@@ -11,6 +11,7 @@ mod login;
 mod missing;
 mod origin;
 mod other_way;
+mod registry;
 mod rules;
 mod sent;
 mod site;
@@ -31,6 +32,7 @@ use pullagent_diagnosis::runtime::{Runtime, Store};
 use tokio::time::Instant;
 use url::Url;
 
+use crate::contents::Contents;
 use crate::limits::Limits;
 use rules::Rules;
 use site::Site;
@@ -51,12 +53,15 @@ pub struct Standpoint<'a> {
     /// What is not contacted for an image that somebody else names; `None` where a person asks, who may go anywhere. Name
     /// servers, proxies and mirrors of the node are contacted in any case.
     pub denied: Option<&'a Arc<DeniedAddresses>>,
+    /// What was fetched before. With it the examination is a check, made again and again: what is known by its digest is not
+    /// fetched, and of a layer not a byte where its host answers without.
+    pub known: Option<&'a Contents>,
 }
 
 impl Default for Standpoint<'_> {
     /// On the node itself, without a runtime, for a person.
     fn default() -> Self {
-        Self { host_root: Path::new("/"), socket: None, clock: &Timestamp::now, denied: None }
+        Self { host_root: Path::new("/"), socket: None, clock: &Timestamp::now, denied: None, known: None }
     }
 }
 
@@ -71,7 +76,7 @@ pub async fn examine_from(plan: &Plan, limits: &Limits, here: &Standpoint<'_>) -
     let started_at = clock();
     let started = Instant::now();
     let deadline = started + limits.total;
-    let (endpoints, store) = match plan.reference() {
+    let (endpoints, store) = match plan.name() {
         Some(reference) => {
             let rules: Vec<Rules> = plan.endpoints.iter().map(|endpoint| Rules::of(plan, endpoint)).collect();
             let terms = plan.endpoints.iter().zip(&rules).map(|(endpoint, rules)| Terms {
@@ -83,9 +88,14 @@ pub async fn examine_from(plan: &Plan, limits: &Limits, here: &Standpoint<'_>) -
                 clock,
                 deadline,
                 denied: here.denied,
+                known: here.known,
             });
             let sites: Vec<Site<'_>> = terms.map(Site::new).collect();
-            tokio::join!(examine_endpoints(sites), look_into_the_store(plan, here, deadline))
+            if plan.is_of_registry() {
+                (examine_registries(sites).await, None)
+            } else {
+                tokio::join!(examine_endpoints(sites), look_into_the_store(plan, here, deadline))
+            }
         }
         None => (Vec::new(), None),
     };
@@ -98,6 +108,7 @@ pub async fn examine_from(plan: &Plan, limits: &Limits, here: &Standpoint<'_>) -
         cut_short: started.elapsed() >= limits.total,
         store,
         on_node: None,
+        absent_sandbox_image: None,
         pull: None,
     }
 }
@@ -121,6 +132,12 @@ async fn examine_endpoints(sites: Vec<Site<'_>>) -> Vec<(EndpointEvidence, Vec<C
     let digest = resolving.iter().find_map(|site| site.served());
     let asked = others.into_iter().zip(bases).map(|(site, base)| ask_for_content(site, base, digest.clone()));
     join_all(asked).await;
+    join_all(sites.into_iter().map(Site::finish)).await
+}
+
+/// Examines the endpoints of a registry that is asked about by itself.
+async fn examine_registries(sites: Vec<Site<'_>>) -> Vec<(EndpointEvidence, Vec<ClockSample>)> {
+    join_all(sites.iter().map(registry::examine)).await;
     join_all(sites.into_iter().map(Site::finish)).await
 }
 

@@ -59,6 +59,8 @@ pub struct Reply {
     pub body: Vec<u8>,
     /// False when the body went on after that.
     pub complete: bool,
+    /// It answers a HEAD: there is no body, whatever its length says.
+    pub of_head: bool,
 }
 
 impl Drop for Client {
@@ -182,7 +184,7 @@ async fn read(head: Head, Wanted { max_body, deadline }: Wanted, watch: &Watch) 
             }
         }
     }
-    Ok(Reply { status: parts.status, headers: parts.headers, body, complete })
+    Ok(Reply { status: parts.status, headers: parts.headers, body, complete, of_head: max_body.is_none() })
 }
 
 fn silence(started: bool) -> Answer {

@@ -3,6 +3,7 @@
 //! The probes never call each other; what one finds and the next one needs (an address, a stream) is handed on by
 //! `examine`, which alone knows the order.
 
+mod contents;
 pub mod credential_plugin;
 pub mod cri;
 pub mod dns;
@@ -27,6 +28,7 @@ pub mod tls;
 pub mod trust;
 pub mod wire;
 
+pub use contents::Contents;
 pub use cri::reproduce;
 pub use examine::{Clock, Standpoint, examine, examine_from};
 pub use limits::Limits;

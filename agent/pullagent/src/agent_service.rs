@@ -131,7 +131,8 @@ impl AgentService {
         here.withhold_credentials("the agent offers for others only the logins that they bring");
         let limits = limits(asked.time);
         let denied = Some(self.denied(&settings).await);
-        let examination = Examination { here: &here, limits: &limits, policy: asked.policy, release: None, denied };
+        let policy = asked.policy;
+        let examination = Examination { here: &here, limits: &limits, policy, release: None, denied, known: None };
         Ok(examination.answer(asked.case.clone(), |_, _| {}).await)
     }
 

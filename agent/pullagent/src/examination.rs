@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
-use pullagent_diagnosis::case::Case;
+use pullagent_diagnosis::case::{Case, Purpose};
 use pullagent_diagnosis::denied_addresses::DeniedAddresses;
 use pullagent_diagnosis::diagnose::diagnose;
 use pullagent_diagnosis::diagnosis::Diagnosis;
@@ -15,10 +15,11 @@ use pullagent_diagnosis::not_checked::NotChecked;
 use pullagent_diagnosis::on_node::{OnNode, on_node};
 use pullagent_diagnosis::plan::{Plan, plan};
 use pullagent_diagnosis::pull::PullEvidence;
+use pullagent_diagnosis::pull_configuration::sandbox_image;
 use pullagent_diagnosis::reproduction::{Order, Policy, decide};
 use pullagent_diagnosis::text::size_in_words;
-use pullagent_probes::cri::{Progress, pull_records};
-use pullagent_probes::{Limits, Standpoint, examine_from, reproduce};
+use pullagent_probes::cri::{Progress, holds, pull_records};
+use pullagent_probes::{Contents, Limits, Standpoint, examine_from, reproduce};
 
 use crate::settings::Settings;
 use crate::standpoint::Here;
@@ -35,6 +36,8 @@ pub(crate) struct Examination<'a> {
     pub(crate) release: Option<(u32, u32)>,
     /// What is not contacted for the images of pods; `None` where a person asks, who may go anywhere.
     pub(crate) denied: Option<Arc<DeniedAddresses>>,
+    /// For checks, which are made again and again: what was fetched before.
+    pub(crate) known: Option<&'a Contents>,
 }
 
 /// What the daemon does not contact for the images of pods: the built-in ranges, `examine.denyAddresses`, the API server's
@@ -60,10 +63,12 @@ impl Examination<'_> {
             host_root: &self.here.host_root,
             socket: self.here.socket.as_deref(),
             denied: self.denied.as_ref(),
+            known: self.known,
             ..Standpoint::default()
         };
         let mut evidence = examine_from(&plan, &limits, &standpoint).await;
         evidence.on_node = self.on_node(&case, &plan, &evidence).await;
+        evidence.absent_sandbox_image = self.absent_sandbox_image(&case).await;
         let found = diagnose(&case, &plan, &evidence);
         if case.pod.as_ref().and_then(|pod| pod.said.as_ref()).is_some_and(|said| !said.message.is_empty()) {
             // The kubelet's last attempt was such a pull already.
@@ -100,9 +105,17 @@ impl Examination<'_> {
             cut_short: false,
             store: None,
             on_node: None,
+            absent_sandbox_image: None,
             pull: None,
         };
         diagnose(case, &plan, &evidence)
+    }
+
+    /// For a check of an image: the image of every pod's sandbox, if the runtime says that it does not hold it.
+    async fn absent_sandbox_image(&self, case: &Case) -> Option<String> {
+        let socket = self.here.socket.as_ref().filter(|_| case.purpose == Purpose::CheckImage)?;
+        let image = sandbox_image(&self.here.node)?;
+        (holds(socket, &image).await == Ok(false)).then_some(image)
     }
 
     /// What the kubelet makes of the image being on the node.

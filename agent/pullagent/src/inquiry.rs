@@ -86,7 +86,7 @@ impl Failing {
         denied: Option<Arc<DeniedAddresses>>,
         show: impl Fn(&Diagnosis, Progress) + Sync,
     ) -> Diagnosis {
-        let examination = Examination { here: &self.here, limits, policy, release: None, denied };
+        let examination = Examination { here: &self.here, limits, policy, release: None, denied, known: None };
         match &self.elsewhere {
             Some(node) => examination.by_words(case, node, elsewhere(node, &self.here.node.node.name)),
             None => examination.answer(case.clone(), show).await,

@@ -73,18 +73,19 @@ pub(super) fn worth_knowing(
                 };
                 unavailable(failure, endpoint, &loss)
             }
-            _ => of_registry(failure, end),
+            _ => of_registry(plan, failure, end),
         })
     };
     outcomes.iter().enumerate().filter_map(told).collect()
 }
 
 /// A registry that fails beside a mirror: no trouble while the mirror serves.
-fn of_registry(failure: &Failure, end: End) -> Finding {
+fn of_registry(plan: &Plan, failure: &Failure, end: End) -> Finding {
     let finding = failure.finding.clone();
     match end {
         End::Served(_) => {
-            let summary = format!("{}; a mirror serves the image all the same", finding.summary);
+            let serves = if plan.is_of_registry() { "answers" } else { "serves the image" };
+            let summary = format!("{}; a mirror {serves} all the same", finding.summary);
             Finding { summary, ..finding }.severity(Severity::Info)
         }
         End::Failed(_) | End::Open => finding.severity(Severity::Warning),

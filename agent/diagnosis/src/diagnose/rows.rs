@@ -20,7 +20,11 @@ const NAME: usize = 200;
 pub(super) fn target(case: &Case, plan: &Plan) -> TargetReport {
     let image = crate::text::clean(&case.image, 400);
     match plan.reference() {
-        None => TargetReport { image, ..TargetReport::default() },
+        None => TargetReport {
+            image,
+            registry: plan.name().map(|registry| registry.registry.clone()),
+            ..TargetReport::default()
+        },
         Some(reference) => TargetReport {
             image,
             reference: Some(reference.to_string()),
@@ -55,6 +59,10 @@ pub(super) fn said(words: &KubeletWords) -> KubeletWords {
 
 /// One row a credential, then the anonymous one, by what the registry itself said; a mirror where it was not asked.
 pub(super) fn credentials(plan: &Plan, evidence: &Evidence) -> Vec<CredentialReport> {
+    if plan.is_of_registry() {
+        // Nobody was to be let in.
+        return Vec::new();
+    }
     let asked = asked_last(evidence);
     let mut rows: Vec<CredentialReport> = plan
         .credentials
@@ -134,7 +142,7 @@ pub(super) fn rate_limits(evidence: &Evidence) -> impl Iterator<Item = (&Hop, &R
 }
 
 pub(super) fn not_checked(plan: &Plan, evidence: &Evidence) -> Vec<NotChecked> {
-    if plan.reference().is_none() {
+    if plan.name().is_none() {
         // There was nothing to look at.
         return Vec::new();
     }
@@ -147,7 +155,8 @@ pub(super) fn not_checked(plan: &Plan, evidence: &Evidence) -> Vec<NotChecked> {
     list.extend(evidence.endpoints.iter().flat_map(|e| e.not_checked.iter().cloned()));
     list.extend(evidence.store.iter().flat_map(|store| store.not_checked.iter().cloned()));
     let runtime = plan.runtime.as_ref();
-    match runtime.map(|runtime| &runtime.answer) {
+    match runtime.filter(|_| !plan.is_of_registry()).map(|runtime| &runtime.answer) {
+        None if plan.is_of_registry() => {}
         None => list.push(NotChecked::new(OWN_PULL, "no socket of a container runtime was found")),
         Some(RuntimeAnswer::NotAsked { why }) => list.push(NotChecked::new(OWN_PULL, why.clone())),
         Some(RuntimeAnswer::Broken(_)) => {}

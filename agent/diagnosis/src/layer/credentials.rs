@@ -307,7 +307,7 @@ pub fn source_address(hop: &Hop, response: &Response) -> Finding {
 }
 
 /// Registry firewalls and geographic blocks (Azure, Google, AWS, Docker Hub).
-fn names_source_address(words: &str) -> bool {
+pub(super) fn names_source_address(words: &str) -> bool {
     [
         "client with ip",
         "firewall",

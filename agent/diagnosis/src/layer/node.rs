@@ -3,4 +3,4 @@
 mod finding;
 pub(crate) mod wordings;
 
-pub use finding::{disagrees, disk_full, lost, stale_image, stalled, unavailable};
+pub use finding::{disagrees, disk_full, lost, sandbox_image_missing, stale_image, stalled, unavailable};

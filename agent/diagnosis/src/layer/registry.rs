@@ -9,4 +9,4 @@ pub(crate) mod wordings;
 pub use answer::{Answer, HttpEvidence, HttpOutcome, RateLimit, RegistryError, Response};
 pub use challenge::{Challenge, parse_challenges};
 pub use content::{content, platform_warning};
-pub use finding::{finding, login_of, said, short_digest};
+pub use finding::{closed_to_node, finding, finding_of_api, login_of, said, short_digest};

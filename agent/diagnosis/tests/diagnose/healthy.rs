@@ -133,6 +133,7 @@ pub(crate) fn evidence() -> Evidence {
         cut_short: false,
         store: None,
         on_node: None,
+        absent_sandbox_image: None,
         pull: None,
     }
 }

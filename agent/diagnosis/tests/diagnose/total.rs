@@ -306,6 +306,7 @@ fn evidence() -> impl Strategy<Value = Evidence> {
         cut_short,
         store: None,
         on_node: None,
+        absent_sandbox_image: None,
         pull: None,
     })
 }

@@ -164,7 +164,11 @@ impl<'a> Site<'a> {
             ledger.clocks.push(ClockSample { host, theirs, ours: (self.terms.clock)() });
         }
         // What was asked only to explain another answer does not stand for the host.
-        let aside = matches!(question, Question::Tags | Question::Ping);
+        let aside = match question {
+            Question::Tags => true,
+            Question::Ping => !self.terms.plan.is_of_registry(),
+            _ => false,
+        };
         let evidence = HttpEvidence::of(&answer, ms).filter(|_| !aside);
         if let (Some(evidence), Some(hop)) = (evidence, ledger.evidence.hops.get_mut(hop)) {
             hop.http = Some(evidence);

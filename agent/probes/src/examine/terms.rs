@@ -11,6 +11,7 @@ use url::Url;
 use super::Clock;
 use super::origin::Origin;
 use super::rules::Rules;
+use crate::contents::Contents;
 use crate::limits::Limits;
 
 /// What everything that is asked at one endpoint goes by.
@@ -27,6 +28,8 @@ pub(super) struct Terms<'a> {
     pub(super) deadline: Instant,
     /// What is not contacted for an image that somebody else names.
     pub(super) denied: Option<&'a Arc<DeniedAddresses>>,
+    /// What was fetched before, where this is a check.
+    pub(super) known: Option<&'a Contents>,
 }
 
 impl Terms<'_> {

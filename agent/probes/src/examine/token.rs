@@ -34,12 +34,7 @@ pub(super) async fn bearer(
 ) -> Result<Secret<String>, ()> {
     let default_scope = format!("repository:{}:pull", site.terms.repository());
     let scope = if scope.is_empty() { &default_scope } else { scope };
-    let Some(url) = Url::parse(realm).ok().filter(|u| matches!(u.scheme(), "http" | "https") && u.host().is_some())
-    else {
-        let why = format!("its realm \"{}\" is no URL", pullagent_diagnosis::text::clean(realm, 100));
-        site.record(0, Question::Token, identity, false, Answer::BadRedirect { why }, 0);
-        return Err(());
-    };
+    let url = url_of(site, realm, identity)?;
     let secret = match (login, carries_headers(site)) {
         (Some(_), _) => Some("the login"),
         (None, true) => Some("what a header says"),
@@ -64,6 +59,28 @@ pub(super) async fn bearer(
         }
         _ => get_token(site, &url, service, scope, None).await,
     };
+    take_token(site, told, identity).map(|t| Secret::from(format!("Bearer {}", t.expose()))).ok_or(())
+}
+
+/// Asks the token service at `realm` as a stranger for a token that is good for nothing, and writes its answer down.
+pub(super) async fn answers(site: &Site<'_>, realm: &str, service: &str) {
+    let identity = Identity::Anonymous;
+    let Ok(url) = url_of(site, realm, identity) else { return };
+    let told = get_token(site, &url, service, "", None).await;
+    drop(take_token(site, told, identity));
+}
+
+/// A realm as a URL that can be asked; that it is none is written down.
+fn url_of(site: &Site<'_>, realm: &str, identity: Identity) -> Result<Url, ()> {
+    let url = Url::parse(realm).ok().filter(|u| matches!(u.scheme(), "http" | "https") && u.host().is_some());
+    url.ok_or_else(|| {
+        let why = format!("its realm \"{}\" is no URL", pullagent_diagnosis::text::clean(realm, 100));
+        site.record(0, Question::Token, identity, false, Answer::BadRedirect { why }, 0);
+    })
+}
+
+/// The token of an answer, which is written down either way.
+fn take_token(site: &Site<'_>, told: Told, identity: Identity) -> Option<Secret<String>> {
     let token = told.success().and_then(|reply| token_of(&reply.body));
     let mut answer = told.answer;
     if let Answer::Response(response) = &mut answer
@@ -72,7 +89,7 @@ pub(super) async fn bearer(
         response.has_token = Some(token.is_some());
     }
     site.record(told.hop, Question::Token, identity, told.authorized, answer, told.ms);
-    token.map(|t| Secret::from(format!("Bearer {}", t.expose()))).ok_or(())
+    token
 }
 
 /// Whether a question for a token carries the endpoint's own headers.
@@ -127,7 +144,9 @@ async fn get_token(
         if !service.is_empty() {
             pairs.append_pair("service", service);
         }
-        pairs.append_pair("scope", scope);
+        if !scope.is_empty() {
+            pairs.append_pair("scope", scope);
+        }
     }
     let authorization = login.map(|(user, password)| basic(user, password));
     let mut query =

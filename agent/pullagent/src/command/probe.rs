@@ -56,7 +56,7 @@ pub(crate) async fn run(arguments: ProbeArguments) -> anyhow::Result<u8> {
         }
         None => None,
     };
-    let examination = Examination { here: &here, limits: &limits, policy, release: None, denied: None };
+    let examination = Examination { here: &here, limits: &limits, policy, release: None, denied: None, known: None };
     let show = |found: &Diagnosis, progress| status.show(&waiting(found, progress));
     let (agent, examination, show, status, limits) = (agent.as_ref(), &examination, &show, &status, &limits);
     let pull = if arguments.pull == Pull::Never { Asked::Never } else { Asked::Auto };

@@ -59,7 +59,8 @@ pub(super) async fn examine(
         None => Vec::new(),
     };
     let denied = Some(denied_addresses(&settings, api_server));
-    let examination = Examination { here: &here, limits: &Limits::default(), policy, release: None, denied };
+    let examination =
+        Examination { here: &here, limits: &Limits::default(), policy, release: None, denied, known: None };
     Some(examination.answer(case, |_, _| {}).await)
 }
 

@@ -105,6 +105,13 @@ pub fn stale_image(held: &HeldImage, served: &str, reference: &Reference) -> Opt
     Some(Finding::new(Code::StaleImage, summary).fix(fix))
 }
 
+/// The next pod has to wait for the image of its sandbox.
+pub fn sandbox_image_missing(image: &str) -> Finding {
+    let image = clean(image, WORDS);
+    let summary = format!("{image}, which every pod's sandbox is made of, is not on the node: the next pod pulls it");
+    Finding::new(Code::SandboxImageMissing, summary).run("pull it now", &["crictl", "pull", &image])
+}
+
 fn said(why: &str) -> String {
     format!("\"{}\"", clean(why, WORDS))
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Answer, Response};
-use crate::cause::Code;
+use crate::cause::{Code, Severity};
 use crate::evidence::{Exchange, Hop, Identity, Question};
 use crate::finding::Finding;
 use crate::layer::transport::{Moment, StreamFailure};
@@ -84,6 +84,36 @@ fn refused(hop: &Hop, exchange: &Exchange, response: &Response, reference: &Refe
             .run("ask it yourself", &["curl", "-sv", &hop.origin()]),
     };
     Some(finding.at(&hop.host))
+}
+
+/// The cause that an answer is where a stranger asked for the API itself or for a token, and for no image; `begins_there` is
+/// false where the path that was asked for need not be the API's beginning. Who wants a login answers as he should.
+pub fn finding_of_api(hop: &Hop, exchange: &Exchange, reference: &Reference, begins_there: bool) -> Option<Finding> {
+    let Some(response) = exchange.answer.response() else { return finding(hop, exchange, reference) };
+    let is_token = exchange.question == Question::Token;
+    match response.status {
+        429 => finding(hop, exchange, reference),
+        _ if response.has_code("TOOMANYREQUESTS") || names_https(response) => finding(hop, exchange, reference),
+        401 | 403 | 451 => None,
+        404 if is_token => finding(hop, exchange, reference),
+        404 if !begins_there => None,
+        404 => Some(not_a_registry(hop, "answers 404 to the request for /v2/").at(&hop.host)),
+        // What it says to a question without a repository and a login differs from service to service.
+        400..=499 if is_token => None,
+        _ => finding(hop, exchange, reference),
+    }
+}
+
+/// A registry that answers, and refuses whoever comes from this node's network before it asks for any login.
+pub fn closed_to_node(hop: &Hop, exchange: &Exchange) -> Option<Finding> {
+    let response = exchange.answer.response().filter(|response| matches!(response.status, 401 | 403 | 451))?;
+    let asks_nothing = response.errors.is_empty() && response.challenges.is_empty();
+    let is_closed = match response.status {
+        451 => true,
+        403 if exchange.question == Question::Ping && asks_nothing => true,
+        _ => credentials::names_source_address(&response.all_words()),
+    };
+    is_closed.then(|| credentials::source_address(hop, response).severity(Severity::Warning))
 }
 
 fn no_token(hop: &Hop, response: &Response) -> Finding {
