@@ -23,6 +23,8 @@ pub enum Policy {
     Always,
     /// As `Auto` where nobody's login would be offered, else not at all: a pod's logins are for its kubelet to pull with.
     Stranger,
+    /// Not at all: a check is made again and again.
+    Check,
     /// Not at all: an agent that is asked by others pulls nothing for them.
     ForOthers,
     /// Not at all.
@@ -78,6 +80,7 @@ fn reason_to_leave(
     }
     match policy {
         Policy::Never => return Some("`--pull never`".to_owned()),
+        Policy::Check => return Some("a check pulls nothing".to_owned()),
         Policy::ForOthers => return Some("the agent pulls nothing for those who ask it".to_owned()),
         Policy::Always => return None,
         Policy::Stranger if plan.logins().next().is_some() => {

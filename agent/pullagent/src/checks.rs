@@ -1,8 +1,14 @@
 //! What is checked from this node, unasked: registries by themselves, and images as a pod would pull them.
 
+pub(crate) mod cost;
+pub(crate) mod examine;
+mod public;
+
+use std::time::Duration;
+
 use pullagent_diagnosis::reference::Reference;
 
-use crate::settings::SecretName;
+use crate::settings::{self, SecretName};
 
 /// One thing that is checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +54,19 @@ impl Check {
             }
         }
     }
+}
+
+/// The checks of the settings in their order, images first, with the time between two runs of each.
+pub(crate) fn configured(settings: &settings::Checks) -> Vec<(Check, Duration)> {
+    let images = settings.images.iter().map(|one| {
+        let check = Check::Image { image: one.image.clone(), secret: one.secret.clone() };
+        (check, one.every.unwrap_or(settings.every))
+    });
+    let registries = settings.registries.iter().map(|one| {
+        let check = Check::Registry { host: one.host.clone() };
+        (check, one.every.unwrap_or(settings.every))
+    });
+    images.chain(registries).collect()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The command line: every command, flag and word of help.
 
+pub(crate) mod check;
 pub(crate) mod duration;
 pub(crate) mod health;
 pub(crate) mod kube;
@@ -17,6 +18,7 @@ use pullagent_diagnosis::platform::Platform;
 use pullagent_diagnosis::report::Format;
 use pullagent_diagnosis::reproduction::Policy;
 
+use check::CheckArguments;
 use health::HealthArguments;
 use run::RunArguments;
 use secrets::SecretsArguments;
@@ -38,6 +40,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Probe(Box<ProbeArguments>),
     Why(Box<WhyArguments>),
+    Check(CheckArguments),
     Node(NodeArguments),
     Secrets(SecretsArguments),
     Explain(ExplainArguments),
@@ -234,7 +237,7 @@ pub(crate) enum NodeFormat {
 }
 
 /// How long one image may take.
-fn parse_timeout(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_timeout(text: &str) -> Result<Duration, String> {
     duration::parse_duration(text, Duration::from_millis(1), Duration::from_mins(10))
 }
 

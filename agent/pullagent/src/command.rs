@@ -1,5 +1,6 @@
 //! One file a command: it gathers what the command line says, and carries the answer to the screen.
 
+pub(crate) mod check;
 pub(crate) mod explain;
 pub(crate) mod health;
 pub(crate) mod node;

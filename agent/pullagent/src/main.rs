@@ -2,7 +2,6 @@
 
 mod agent_client;
 mod agent_service;
-#[expect(dead_code, reason = "used by the command that runs the checks")]
 mod checks;
 mod cli;
 mod command;
@@ -31,7 +30,7 @@ use clap::Parser;
 
 use cli::{Cli, Command};
 use command::run as run_command;
-use command::{explain, health, node, probe, secrets, why};
+use command::{check, explain, health, node, probe, secrets, why};
 
 /// The tool itself failed, or was called wrongly.
 const TROUBLE: u8 = 2;
@@ -66,6 +65,7 @@ fn main() -> ExitCode {
 async fn run(command: Command) -> anyhow::Result<u8> {
     match command {
         Command::Probe(arguments) => probe::run(*arguments).await,
+        Command::Check(arguments) => check::run(&arguments).await,
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Node(arguments) => node::run(&arguments).await,
         Command::Why(arguments) => Box::pin(why::run(*arguments)).await,
