@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
-use pullagent_diagnosis::case::{Case, GivenCredential, NodeConfig};
+use pullagent_diagnosis::case::{Case, GivenCredential, NodeConfig, Purpose};
 use pullagent_diagnosis::cause::{CATALOGUE, Severity};
 use pullagent_diagnosis::config::hosts_file::parse_hosts;
 use pullagent_diagnosis::diagnose::diagnose;
@@ -22,7 +22,7 @@ use pullagent_diagnosis::report::event::{LONGEST_NOTE, pull_failed};
 use pullagent_diagnosis::runtime::{Runtime, RuntimeAnswer, RuntimeProcess, RuntimeVersion};
 use pullagent_probes::files::read_all;
 use pullagent_probes::node::{Environment, read_node};
-use pullagent_probes::{Limits, Standpoint, examine_from};
+use pullagent_probes::{Contents, Limits, Standpoint, examine_from};
 use pullagent_testkit::world::{Login, Password, World};
 use serde_json::Value;
 
@@ -72,7 +72,7 @@ fn limits() -> Limits {
 }
 
 /// The node and the case that a world's scenario describes.
-fn posed(world: &World, root: &Path) -> (Case, NodeConfig) {
+fn posed(world: &World, root: &Path, purpose: Purpose) -> (Case, NodeConfig) {
     world.write_root(root).expect("the node's root");
     let mut env: Vec<(String, String)> = world.env().iter().map(|(k, v)| (k.clone(), v.clone())).collect();
     env.push(("NODE_NAME".to_owned(), "node-1".to_owned()));
@@ -92,7 +92,11 @@ fn posed(world: &World, root: &Path) -> (Case, NodeConfig) {
             GivenCredential::DockerConfig { source: "test".into(), text: text.clone().into() }
         }
     });
-    let case = Case { image: world.image().to_owned(), credentials: credentials.collect(), ..Case::default() };
+    let image = match purpose {
+        Purpose::CheckRegistry => world.image().split('/').next().unwrap_or_default(),
+        Purpose::Pull | Purpose::CheckImage => world.image(),
+    };
+    let case = Case { image: image.to_owned(), purpose, credentials: credentials.collect(), ..Case::default() };
     node.runtime = runtime(world);
     // What a plan needs is known once it was tried.
     read_all(&mut node, root, |node| &mut node.files, |node| drop(plan(&case, node)));
@@ -112,11 +116,16 @@ fn runtime(world: &World) -> Option<Runtime> {
 }
 
 pub(super) async fn examined(world: &World) -> (Case, Plan, Evidence) {
+    examined_for(world, Purpose::Pull, None).await
+}
+
+/// The same for a check, with what earlier ones fetched.
+pub(super) async fn examined_for(world: &World, purpose: Purpose, known: Option<&Contents>) -> (Case, Plan, Evidence) {
     let root = tempfile::tempdir().expect("a folder");
-    let (case, node) = posed(world, root.path());
+    let (case, node) = posed(world, root.path(), purpose);
     let plan = plan(&case, &node);
     let ahead = SignedDuration::from_secs(world.clock_ahead_seconds());
-    let here = Standpoint { clock: &|| Timestamp::now() + ahead, ..Standpoint::default() };
+    let here = Standpoint { clock: &|| Timestamp::now() + ahead, known, ..Standpoint::default() };
     let evidence = examine_from(&plan, &limits(), &here).await;
     (case, plan, evidence)
 }
@@ -275,7 +284,7 @@ fn in_short(name: &str, found: &Diagnosis) -> String {
 }
 
 /// A saved examination must lead to the same diagnosis, and must not hold a secret.
-fn replays(case: &Case, plan: &Plan, evidence: &Evidence, found: &Diagnosis) -> Result<(), String> {
+pub(super) fn replays(case: &Case, plan: &Plan, evidence: &Evidence, found: &Diagnosis) -> Result<(), String> {
     let saved = serde_json::to_string(&(case, plan, evidence)).map_err(|e| format!("cannot be saved: {e}"))?;
     let (case, plan, evidence): (Case, Plan, Evidence) =
         serde_json::from_str(&saved).map_err(|e| format!("cannot be read again: {e}"))?;
