@@ -84,7 +84,7 @@ pub(crate) enum KubeError {
 pub(crate) struct Rule {
     /// `get`, `list`, `watch`, `create` or `patch`.
     pub(crate) verb: &'static str,
-    /// In the plural: `secrets`, of the core group.
+    /// In the plural: `secrets`, of the core group, or `leases`, of theirs.
     pub(crate) resource: &'static str,
     /// The one object that is meant; absent for all.
     pub(crate) name: Option<String>,
@@ -99,6 +99,8 @@ impl Rule {
         match (&self.name, place) {
             (Some(_), _) => format!("{} {}", self.verb, self.object()),
             (None, Some(namespace)) => format!("{} {} in namespace {namespace}", self.verb, self.resource),
+            // They are in no namespace.
+            (None, None) if self.resource == "nodes" => format!("{} nodes", self.verb),
             (None, None) => format!("{} {} in all namespaces", self.verb, self.resource),
         }
     }
@@ -118,7 +120,8 @@ impl Rule {
 
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "apiGroups: [\"\"], resources: [\"{}\"]", self.resource)?;
+        let group = if self.resource == "leases" { "coordination.k8s.io" } else { "" };
+        write!(f, "apiGroups: [\"{group}\"], resources: [\"{}\"]", self.resource)?;
         // The names of what is written are many.
         if let Some(name) = self.name.as_ref().filter(|_| self.verb != "patch") {
             write!(f, ", resourceNames: [\"{}\"]", clean(name, MAX_TEXT))?;
@@ -174,6 +177,8 @@ fn remedy(rule: &Rule, is_kubelet: bool) -> String {
         "secrets" | "serviceaccounts" => "a kubelet may only while a pod on its node refers to it",
         "pods" => "a kubelet may only read the pods of its node",
         "events" => "a kubelet may write events but not read them",
+        "nodes" => "a kubelet may only read its own node",
+        "leases" => "a kubelet may only read its own Lease in kube-node-lease",
         _ => "a kubelet never may",
     };
     // What it lacks to write is a role's to give.
