@@ -5,6 +5,7 @@
 mod configuration;
 pub mod event;
 mod explained;
+mod fleet;
 mod json;
 mod kubelet;
 mod layout;
@@ -30,6 +31,9 @@ use crate::diagnosis::{Diagnosis, Verdict};
 
 pub use configuration::{comparison_json, comparison_text, configuration_json, configuration_text};
 pub use explained::render_explained;
+pub use fleet::{
+    CERTIFICATE_SOON, apart_in_words, attribute_in_words, fleet_json, fleet_text, incidents_json, incidents_text,
+};
 pub(crate) use json::schema_of;
 pub use json::{reports_schema, schema};
 pub use pulled::sentence as pulled_sentence;

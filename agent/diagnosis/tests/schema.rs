@@ -11,6 +11,7 @@ use pullagent_diagnosis::diagnosis::{
     CredentialReport, Diagnosis, ImageReport, OnNodeReport, PullReport, PullVerdict, RuntimeReport,
 };
 use pullagent_diagnosis::evidence::{Evidence, Hop, Role};
+use pullagent_diagnosis::fleet;
 use pullagent_diagnosis::layer::credentials::CredentialOutcome;
 use pullagent_diagnosis::layer::dns::{
     DnsAnswer, DnsEvidence, DnsOutcome, DnsQuery, DnsServer, Family, NameSource, ServerFault,
@@ -165,6 +166,8 @@ fn the_schemas_in_docs_are_those_of_the_types() {
     check_schema("node-diff.schema.json", &pull_configuration::comparison_schema());
     check_schema("waiting.schema.json", &report::waiting_schema());
     check_schema("secrets.schema.json", &pull_secrets::schema());
+    check_schema("fleet.schema.json", &fleet::schema());
+    check_schema("incidents.schema.json", &fleet::incidents_schema());
 }
 
 #[track_caller]

@@ -281,13 +281,18 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// Leaves out a list of name servers and the hash of the whole registry configuration where a part of it says the same.
+/// Leaves out what a part says better: the list of name servers and the hash of the whole registry configuration beside
+/// one of theirs, and the lack of a name server beside another one in its place.
 fn drop_wholes(features: &mut Vec<(Attribute, Feature)>) {
-    let has = |test: fn(&str) -> bool| features.iter().any(|(attribute, _)| test(&attribute.name));
-    let resolver = has(|name| name == RESOLVER);
-    let registry = has(|name| name.starts_with(attribute::REGISTRY));
-    features.retain(|(own, _)| {
-        !(resolver && own.name == attribute::RESOLVERS || registry && own.name == attribute::REGISTRIES)
+    let has = |test: fn(&Attribute) -> bool| features.iter().any(|(attribute, _)| test(attribute));
+    let resolver = has(|own| own.name == RESOLVER);
+    let replaced = has(|own| own.name == RESOLVER && !own.without);
+    let registry = has(|own| own.name.starts_with(attribute::REGISTRY));
+    features.retain(|(own, _)| match own.name.as_str() {
+        attribute::RESOLVERS => !resolver,
+        attribute::REGISTRIES => !registry,
+        RESOLVER => !(own.without && replaced),
+        _ => true,
     });
     features.sort();
 }
