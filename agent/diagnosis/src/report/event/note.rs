@@ -27,14 +27,15 @@ pub(super) fn of_failure(cause: &Cause, remedy: &[Remedy]) -> String {
 
     let room = LONGEST_NOTE.saturating_sub(". Fix: .".len() + tail.len());
     let fitting = |sentence: &str| {
-        let shorter = shorter(sentence, |_, rest| SENTENCE.iter().any(|border| rest.starts_with(border)));
+        let shorter = shorter(sentence, &SENTENCE);
         fixes.iter().find_map(|fix| {
             let own = shorter.iter().find(|own| own.len() + fix.len() <= room)?;
             Some(((*own).to_owned(), fix.clone()))
         })
     };
-    // Every row of the catalogue fits by itself; a fix that does not is what the page is for.
-    let (own, fix) = fitting(&own).or_else(|| fitting(trimmed(row.meaning))).unwrap_or_default();
+    // The reason names the cause where nothing else has room. Every row of the catalogue has a fix that fits beside that.
+    let rest = || fitting(trimmed(row.meaning)).or_else(|| fitting("the pull fails"));
+    let (own, fix) = fitting(&own).or_else(rest).unwrap_or_default();
     let tail = if fix.is_empty() { format!(".{tail}") } else { format!(". Fix: {fix}.{tail}") };
 
     let room = LONGEST_NOTE.saturating_sub(own.len() + tail.len());
@@ -52,17 +53,17 @@ pub(super) fn of_failure(cause: &Cause, remedy: &[Remedy]) -> String {
 
 /// What ends a clause that a sentence does without.
 const SENTENCE: [&str; 4] = ["; ", ". ", ": ", " ("];
-/// The same of a fix: what it is for, and another way.
+/// The same of a fix: what it is for, how it is written, and another way. What stands before a colon may be a condition.
 const FIX: [&str; 6] = ["; ", ". ", ": `", " (", ", so that ", ", or "];
 
-/// `text` and all that is left of it when its last clauses are left out, one after the other. `ends` says whether a clause
-/// ends before the rest of a text; nothing ends within quotes, code or brackets.
-fn shorter(text: &str, ends: impl Fn(&str, &str) -> bool) -> Vec<&str> {
+/// `text` and all that is left of it when its last clauses are left out, one after the other. Nothing ends within quotes,
+/// code or brackets.
+fn shorter<'a>(text: &'a str, ends: &[&str]) -> Vec<&'a str> {
     let mut all = vec![text];
     let (mut depth, mut is_quoted, mut is_code) = (0_u32, false, false);
     let mut found = Vec::new();
     for (at, character) in text.char_indices() {
-        if depth == 0 && !is_quoted && !is_code && at > 0 && ends(&text[..at], &text[at..]) {
+        if depth == 0 && !is_quoted && !is_code && at > 0 && ends.iter().any(|end| is_end(&text[at..], end)) {
             found.push(trimmed(&text[..at]));
         }
         match character {
@@ -75,6 +76,12 @@ fn shorter(text: &str, ends: impl Fn(&str, &str) -> bool) -> Vec<&str> {
     }
     all.extend(found.into_iter().rev().filter(|text| !text.is_empty()));
     all
+}
+
+/// Whether `rest` begins with this end. A bracket ends a clause only where the sentence does not go on behind it.
+fn is_end(rest: &str, end: &str) -> bool {
+    let behind = || rest.split_once(')').map_or("", |(_, behind)| behind);
+    rest.starts_with(end) && (end != " (" || behind().is_empty() || behind().starts_with([';', '.', ':']))
 }
 
 /// A host is named once: what it has is named by its path alone behind that.
@@ -97,14 +104,9 @@ fn fixes(remedy: &[Remedy], catalogue: &[&str]) -> Vec<String> {
     let best = of_cause().find(|text| !is_look(text)).or(of_cause().next());
     let own = best.into_iter().chain(of_cause().filter(|text| !is_look(text)));
     let all = own.chain(catalogue.iter().copied()).map(|text| without_labels(&clean(text, 1024)));
-    let ends = |before: &str, rest: &str| {
-        // What stands before a colon is a deed in our own sentences, and a condition in the catalogue's.
-        let is_deed = before.starts_with(|c: char| c.is_lowercase()) && !before.starts_with("if ");
-        FIX.iter().any(|border| rest.starts_with(border)) || is_deed && rest.starts_with(": ")
-    };
     all.flat_map(|text| {
         let text = trimmed(text.strip_prefix("or ").unwrap_or(&text));
-        shorter(text, ends).into_iter().map(str::to_owned).collect::<Vec<_>>()
+        shorter(text, &FIX).into_iter().map(str::to_owned).collect::<Vec<_>>()
     })
     .collect()
 }

@@ -122,6 +122,13 @@ fn a_host_is_named_once_and_the_last_clauses_give_way() {
     assert!(
         note(Code::AccessDenied, &long, "grant it").starts_with("registry.corp.io does not show it. Fix: grant it."),
     );
+    let inner = format!("registry.corp.io (the old one) does not show it ({})", "at all ".repeat(40));
+    let kept = note(Code::AccessDenied, &inner, "grant it");
+    assert!(kept.starts_with("registry.corp.io (the old one) does not show it. Fix: "), "{kept}");
+    // An observation before a colon is no fix.
+    let fix = format!("without the proxy it answers: {}", "add it to NO_PROXY, ".repeat(20));
+    let other = note(Code::ProxyDenied, "the proxy refuses", &fix);
+    assert!(!other.contains("Fix: without the proxy"), "{other}");
     let fix = format!("grant it, or {}", "ask and ".repeat(40));
     assert!(note(Code::AccessDenied, "it may not", &fix).starts_with("it may not. Fix: grant it. Owner: "));
 }
