@@ -1,5 +1,6 @@
 //! The loop's own rules, on a node without an API server and with a clock that stands.
 
+use pullagent_diagnosis::case::Case;
 use pullagent_diagnosis::pod::{Container, ContainerKind, ContainerState, PullPolicy};
 
 use tokio::sync::watch;
@@ -98,7 +99,7 @@ async fn who_asks_has_the_next_place_and_gives_it_back() {
     };
     next(&mut daemon).await;
     let Ruling::Examine(permit) = asking.await.unwrap() else { panic!("it is held back") };
-    assert_eq!(permit.case(&Default::default()).withheld, []);
+    assert_eq!(permit.case(&Case::default()).withheld, []);
     next(&mut daemon).await;
     assert_eq!(daemon.running.len(), 2, "`c` has the place that `a` or `b` had");
     drop(permit);
