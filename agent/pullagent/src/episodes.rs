@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use pullagent_diagnosis::cause::Confidence;
+use pullagent_diagnosis::cause::{Code, Confidence};
 use pullagent_diagnosis::diagnosis::Verdict;
 use pullagent_diagnosis::pod::{Container, ContainerState, Pod};
 use pullagent_diagnosis::report::event::{PullEvent, event_name, pull_fails_by, pull_now_possible, pull_recovered};
@@ -51,6 +51,8 @@ pub(crate) struct Publication {
 struct Warning {
     event: PullEvent,
     confidence: Confidence,
+    /// Whether it is about a moment of the node's, which hides why the image cannot be had.
+    is_passing: bool,
     written: Option<Timestamp>,
 }
 
@@ -126,7 +128,8 @@ impl Episodes {
         let failure = answer.cause.as_ref().filter(|_| answer.verdict == Verdict::Failing);
         let warning = failure.and_then(|cause| {
             let event = pull_fails_by(cause, &answer.remedy, subject.field_path.clone())?;
-            Some(Warning { event, confidence: cause.confidence, written: None })
+            let is_passing = matches!(cause.code, Code::KubeletThrottled | Code::RuntimeUnavailable);
+            Some(Warning { event, confidence: cause.confidence, is_passing, written: None })
         });
         let works = matches!(answer.verdict, Verdict::Pullable | Verdict::Degraded);
         if warning.is_none() && !works {
@@ -289,9 +292,11 @@ fn rates(limits: EventLimits) -> [Rate; 3] {
 }
 
 impl Warning {
-    /// Whether another cause takes its place: what was told stays, unless the other one is surer.
+    /// Whether another cause takes its place: what was told stays, unless the other one is surer, or the first one was of
+    /// the moment and the other one is not.
     fn gives_way_to(&self, new: &Self) -> bool {
         match self.written {
+            _ if self.is_passing != new.is_passing => self.is_passing,
             None => new.confidence >= self.confidence,
             Some(_) => new.event.reason != self.event.reason && new.confidence > self.confidence,
         }

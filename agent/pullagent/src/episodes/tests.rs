@@ -64,6 +64,26 @@ fn a_warning_is_refreshed_while_it_fails_and_never_repeated_before() {
     check(&mut episodes, 60, &["PullTagNotFound"]);
 }
 
+#[track_caller]
+fn check_gives_way(passing: Code, told: &str) {
+    let mut episodes = Episodes::new("node-1", LIMITS);
+    let subject = subject("a", "p");
+    episodes.answered(&subject, IMAGE, &fails(passing, Confidence::Certain), None);
+    check(&mut episodes, 0, &[told]);
+    episodes.answered(&subject, IMAGE, &fails(Code::TagNotFound, Confidence::Likely), None);
+    check(&mut episodes, 1, &["PullTagNotFound"]);
+    // And not back again, however sure that is.
+    episodes.answered(&subject, IMAGE, &fails(passing, Confidence::Certain), None);
+    check(&mut episodes, 2, &[]);
+    check(&mut episodes, 31, &["PullTagNotFound"]);
+}
+
+#[test]
+fn a_moment_of_the_node_s_gives_way_to_the_cause_that_it_hid() {
+    check_gives_way(Code::KubeletThrottled, "PullKubeletThrottled");
+    check_gives_way(Code::RuntimeUnavailable, "PullRuntimeUnavailable");
+}
+
 #[test]
 fn only_a_surer_cause_takes_the_place_of_one_that_was_told() {
     let mut episodes = Episodes::new("node-1", LIMITS);
