@@ -134,6 +134,22 @@ fn a_secret_that_is_put_right_ends_in_good_news() {
 }
 
 #[test]
+fn a_registry_that_is_mended_ends_in_good_news_before_the_kubelet_comes() {
+    let mut node = Node::new();
+    node.put(Input::Pod(&pod("a", "p", "r.io/a", "ImagePullBackOff")));
+    node.run_until(30);
+    node.finds = "Pullable";
+    node.run_until(100);
+    // After the first examination, the first pause and the second one; once, however long the kubelet takes.
+    assert_eq!(node.reasons(), [(TAKES, "PullTagNotFound"), (2 * TAKES + 60, "PullNowPossible")]);
+    node.run_until(300);
+    assert_eq!(node.written.len(), 2, "{:?}", node.reasons());
+    node.put(Input::Pod(&pod("a", "p", "r.io/a", "Running")));
+    node.run_until(301);
+    assert_eq!(node.reasons().last().map(|(_, reason)| *reason), Some("PullRecovered"));
+}
+
+#[test]
 fn of_a_pod_that_is_deleted_nothing_more_is_told() {
     let mut node = Node::new();
     node.put(Input::Pod(&pod("a", "p", "r.io/a", "ImagePullBackOff")));
