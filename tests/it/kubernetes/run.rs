@@ -1,9 +1,11 @@
 //! `pullagent run` against a real API server: what `kubectl describe pod` shows, once, and until when.
 
-mod causes;
+pub(super) mod causes;
 mod changes;
-mod daemon;
+pub(super) mod daemon;
 mod floods;
+mod outages;
+mod page;
 mod trouble;
 
 use pullagent_testkit::kubernetes::{Pod, Waiting};
@@ -25,7 +27,7 @@ async fn fails(cluster: &Cluster, name: &str, image: &str, message: &str) -> (Po
 }
 
 /// The same of this pod and image.
-async fn fails_as(cluster: &Cluster, pod: Pod, image: &str, message: &str) -> (Pod, Value) {
+pub(super) async fn fails_as(cluster: &Cluster, pod: Pod, image: &str, message: &str) -> (Pod, Value) {
     let pod = pod.container("app", image).pull_policy("Always");
     let stored = cluster.api.create_pod(&pod).await.expect("a pod");
     let text = format!("failed to resolve reference \"{image}\": {image}: {message}");

@@ -84,6 +84,12 @@ impl KubeApi {
         }
     }
 
+    /// Who has a new certificate of this name and no group that is known, and may do what somebody allows this name.
+    pub fn user(&self, name: &str) -> User {
+        let identity = self.pki.ca().issue(&Leaf::user(name, "people"));
+        User { proof: Proof::Certificate(Arc::new(identity)), agent: "testkit".to_owned(), ..self.admin.clone() }
+    }
+
     /// Who has this token.
     pub fn bearer(&self, token: &str) -> User {
         User { proof: Proof::Token(token.to_owned()), agent: "testkit".to_owned(), ..self.admin.clone() }

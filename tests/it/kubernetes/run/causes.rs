@@ -104,7 +104,7 @@ fn container(number: usize) -> &'static str {
 }
 
 /// What `kubectl describe pod` shows of events, oldest first.
-fn described(events: &[Value]) -> String {
+pub(crate) fn described(events: &[Value]) -> String {
     let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let mut rows: Vec<&Value> = events.iter().collect();
     rows.sort_by_key(|event| (word(&event["involvedObject"]["name"]), word(&event["lastTimestamp"])));

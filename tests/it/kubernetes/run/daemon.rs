@@ -22,7 +22,7 @@ const END: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// A daemon on the cluster's node, killed when dropped.
-pub(super) struct Daemon {
+pub(crate) struct Daemon {
     child: Child,
     socket: String,
     log: Arc<Mutex<String>>,
@@ -30,30 +30,31 @@ pub(super) struct Daemon {
 
 /// How a daemon is started.
 #[derive(Default)]
-pub(super) struct Start<'a> {
+pub(crate) struct Start<'a> {
     /// Lines of settings besides those that every daemon here has.
-    pub(super) settings: &'a str,
+    pub(crate) settings: &'a str,
     /// A kubeconfig to ask with in place of the kubelet's.
-    pub(super) kubeconfig: Option<&'a str>,
+    pub(crate) kubeconfig: Option<&'a str>,
 }
 
 /// The settings of a daemon on this cluster's node. A pull fails for good after a second.
-pub(super) fn settings(cluster: &Cluster, more: &str) -> String {
+pub(crate) fn settings(cluster: &Cluster, more: &str) -> String {
     let root = cluster.root.path().display();
+    let http = if more.contains("http: ") { "" } else { "http: { listen: \"\" }\n" };
     format!(
         "apiVersion: pullagent.dev/v1\nnode: {{ name: {NODE} }}\nhostRoot: {root}\nwatch: {{ settle: 1s }}\n\
-         http: {{ listen: \"\" }}\nsocket: {{ path: {root}/agent.sock, group: root }}\n{more}"
+         socket: {{ path: {root}/agent.sock, group: root }}\n{http}{more}"
     )
 }
 
 impl Daemon {
     /// Starts it with the kubelet's rights, and waits until it has.
-    pub(super) async fn start(cluster: &Cluster) -> Self {
+    pub(crate) async fn start(cluster: &Cluster) -> Self {
         Self::start_with(cluster, Start::default()).await
     }
 
     /// The same as `start` says.
-    pub(super) async fn start_with(cluster: &Cluster, start: Start<'_>) -> Self {
+    pub(crate) async fn start_with(cluster: &Cluster, start: Start<'_>) -> Self {
         let root = cluster.root.path();
         let file = root.join("config.yaml");
         let identity = start.kubeconfig.map_or("", |_| "kubernetes: { identity: kubeconfig }\n");
@@ -84,17 +85,17 @@ impl Daemon {
     }
 
     /// Its log so far.
-    pub(super) fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         self.log.lock().expect("nobody fails with it").clone()
     }
 
     /// The path of its socket.
-    pub(super) fn socket(&self) -> &str {
+    pub(crate) fn socket(&self) -> &str {
         &self.socket
     }
 
     /// Waits until something is so.
-    pub(super) async fn until(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
+    pub(crate) async fn until(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
         let looking = async {
             while !is_so(self) {
                 tokio::time::sleep(PAUSE).await;
@@ -104,7 +105,7 @@ impl Daemon {
     }
 
     /// What it answers on its socket: status and body.
-    pub(super) async fn get(&self, path: &str) -> (u16, String) {
+    pub(crate) async fn get(&self, path: &str) -> (u16, String) {
         let asked = async {
             let mut stream = UnixStream::connect(&self.socket).await?;
             let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
@@ -119,7 +120,7 @@ impl Daemon {
     }
 
     /// Waits until what it answers at this path is as wanted, and returns it.
-    pub(super) async fn answers(&self, path: &str, wanted: impl Fn(u16, &str) -> bool) -> String {
+    pub(crate) async fn answers(&self, path: &str, wanted: impl Fn(u16, &str) -> bool) -> String {
         let mut last = self.get(path).await;
         let looking = async {
             while !wanted(last.0, &last.1) {
@@ -133,30 +134,30 @@ impl Daemon {
     }
 
     /// The value of a series of its metrics, `name{labels}`; nothing where there is none.
-    pub(super) async fn metric(&self, series: &str) -> Option<f64> {
+    pub(crate) async fn metric(&self, series: &str) -> Option<f64> {
         value(&self.get("/metrics").await.1, series)
     }
 
     /// Waits until a series of its metrics has this value.
-    pub(super) async fn counts(&self, series: &str, wanted: f64) {
+    pub(crate) async fn counts(&self, series: &str, wanted: f64) {
         self.answers("/metrics", |_, text| value(text, series).is_some_and(|found| (found - wanted).abs() < 0.1)).await;
     }
 
     /// Sends it a signal.
-    pub(super) fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(i32::try_from(self.child.id().expect("it runs")).expect("a pid")), signal)
             .expect("a signal");
     }
 
     /// Ends it as a supervisor does; whether it ended well, and in time.
-    pub(super) async fn stop(mut self) -> bool {
+    pub(crate) async fn stop(mut self) -> bool {
         self.signal(Signal::SIGTERM);
         let ended = timeout(END, self.child.wait()).await;
         ended.expect("it ends within 5 s").expect("it ends").success()
     }
 
     /// Ends it with no time for anything.
-    pub(super) async fn kill(mut self) {
+    pub(crate) async fn kill(mut self) {
         self.child.kill().await.expect("it ends");
     }
 }
@@ -168,15 +169,15 @@ fn value(text: &str, series: &str) -> Option<f64> {
 
 /// An event that the agent wrote, as far as people see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Told {
-    pub(super) kind: String,
-    pub(super) reason: String,
-    pub(super) count: u64,
-    pub(super) note: String,
+pub(crate) struct Told {
+    pub(crate) kind: String,
+    pub(crate) reason: String,
+    pub(crate) count: u64,
+    pub(crate) note: String,
 }
 
 /// The events that the agent wrote, of a list.
-pub(super) fn told_in(list: &Value) -> Vec<Told> {
+pub(crate) fn told_in(list: &Value) -> Vec<Told> {
     let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let told = |event: &Value| Told {
         kind: word(&event["type"]),
@@ -187,12 +188,12 @@ pub(super) fn told_in(list: &Value) -> Vec<Told> {
     list["items"].as_array().into_iter().flatten().filter(|event| is_ours(event)).map(told).collect()
 }
 
-pub(super) fn is_ours(event: &Value) -> bool {
+pub(crate) fn is_ours(event: &Value) -> bool {
     event["source"]["component"] == "pullagent"
 }
 
 /// Waits for an event of this reason about a pod as it is stored, and returns all that the agent wrote about it.
-pub(super) async fn told(cluster: &Cluster, pod: &Value, reason: &str) -> Vec<Told> {
+pub(crate) async fn told(cluster: &Cluster, pod: &Value, reason: &str) -> Vec<Told> {
     let uid = pod["metadata"]["uid"].as_str().expect("its uid");
     let path = format!("/api/v1/namespaces/shop/events?fieldSelector=involvedObject.uid%3D{uid}");
     let is_there = |list: &Value| told_in(list).iter().any(|told| told.reason == reason);
