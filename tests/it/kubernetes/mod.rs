@@ -1,5 +1,6 @@
 //! The commands that ask an API server, against a real one.
 
+mod kubelet;
 mod run;
 mod said;
 mod secrets;
@@ -72,9 +73,12 @@ impl Cluster {
 
     /// With another world than the usual one.
     pub(crate) async fn with(world: &str) -> Self {
-        let (api, world) = tokio::join!(KubeApi::start(), World::from_toml("kubernetes", world));
-        let api = api.expect("the API server starts; `tests/setup` builds it");
-        let world = world.expect("the registry starts");
+        Self::around(World::from_toml("kubernetes", world).await.expect("the registry starts")).await
+    }
+
+    /// With a world that runs.
+    pub(crate) async fn around(world: World) -> Self {
+        let api = KubeApi::start().await.expect("the API server starts; `tests/setup` builds it");
         let root = tempfile::tempdir().expect("a folder");
         world.write_root(root.path()).expect("the node's root");
         api.create_node(NODE).await.expect("a node");
