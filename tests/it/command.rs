@@ -204,6 +204,7 @@ async fn help_is_as_reviewed() {
         &["why", "--help"],
         &["secrets", "--help"],
         &["health", "--help"],
+        &["check", "--help"],
     ] {
         let ran = run(arguments, "").await;
         assert_eq!(ran.code, 0);

@@ -15,9 +15,15 @@ pub(crate) struct Ran {
 
 /// Runs the command with nothing of the caller's environment.
 pub(crate) async fn run(arguments: &[&str], stdin: &str) -> Ran {
+    run_with(arguments, stdin, &[]).await
+}
+
+/// The same with these variables alone.
+pub(crate) async fn run_with(arguments: &[&str], stdin: &str, environment: &[(&str, &str)]) -> Ran {
     let mut child = Command::new(env!("CARGO_BIN_EXE_pullagent"))
         .env_clear()
         .env("NODE_NAME", "node-1")
+        .envs(environment.iter().copied())
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

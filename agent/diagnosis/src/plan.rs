@@ -224,7 +224,45 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
-    use super::with_default_tag;
+    use super::*;
+    use crate::case::fixtures::node;
+
+    const HOSTS: &str =
+        "[host.\"https://mirror.test\"]\n[host.\"https://mirror.test\".header]\nauthorization = \"x\"\n";
+    const CONFIG: &str =
+        "version = 2\n[plugins.\"io.containerd.grpc.v1.cri\".registry]\nconfig_path = \"/etc/certs.d\"\n";
+
+    #[track_caller]
+    fn planned(registry: &str, purpose: Purpose) -> Plan {
+        let files = [("/etc/containerd/config.toml", CONFIG), ("/etc/certs.d/registry.test/hosts.toml", HOSTS)];
+        plan(&Case { image: registry.to_owned(), purpose, ..Case::default() }, &node(&[], &files))
+    }
+
+    #[test]
+    fn a_registry_is_asked_where_its_images_are_and_gets_no_header_that_may_be_a_login() {
+        let of_image = planned("registry.test/team/api", Purpose::CheckImage);
+        let of_registry = planned("registry.test", Purpose::CheckRegistry);
+        let hosts = |plan: &Plan| plan.endpoints.iter().map(|e| e.authority.clone()).collect::<Vec<_>>();
+        assert_eq!(hosts(&of_registry), ["mirror.test", "registry.test"]);
+        assert_eq!(hosts(&of_registry), hosts(&of_image));
+        let headers = |plan: &Plan| plan.endpoints.iter().map(|e| e.headers.len()).sum::<usize>();
+        assert_eq!((headers(&of_image), headers(&of_registry)), (1, 0));
+        assert_eq!((of_registry.reference(), of_registry.is_of_registry()), (None, true));
+    }
+
+    #[test]
+    fn what_is_no_host_of_a_registry_is_not_asked() {
+        for invalid in
+            ["", "team", "registry.test/team", "registry.test:0", "https://registry.test", "a b.test", "x@y.z"]
+        {
+            let plan = planned(invalid, Purpose::CheckRegistry);
+            assert!(matches!(plan.target, Target::Invalid { .. }), "{invalid}: {:?}", plan.target);
+            assert!(plan.endpoints.is_empty(), "{invalid}");
+        }
+        for host in ["docker.io", "localhost", "localhost:5000", "[::1]:5000", "Registry.test"] {
+            assert!(planned(host, Purpose::CheckRegistry).is_of_registry(), "{host}");
+        }
+    }
 
     #[test]
     fn only_an_image_without_tag_and_digest_gets_the_default_tag() {
