@@ -12,6 +12,7 @@ pub mod diagnosis;
 pub mod drift;
 pub mod evidence;
 pub mod finding;
+pub mod fingerprint;
 pub mod fleet;
 pub mod for_others;
 pub mod identity;

@@ -2,6 +2,9 @@
 //!
 //! It is small and versioned. Whoever reads one treats it as foreign text: [`parse`] takes in only what it has checked.
 
+mod bound;
+mod changes;
+mod fit;
 mod parse;
 
 use std::collections::BTreeMap;
@@ -12,6 +15,7 @@ use serde::Serialize;
 use crate::cause::Code;
 use crate::diagnosis::Verdict;
 
+pub use changes::Changes;
 pub use parse::{SummaryError, parse, parse_of};
 
 /// The version of the form that is written.

@@ -6,10 +6,9 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-use super::{Change, CheckSummary, FailingPods, Headroom, MOST_CHANGES, NodeSummary, VERSION};
+use super::{Change, CheckSummary, FailingPods, Headroom, NodeSummary, VERSION};
 use crate::cause::{CATALOGUE, Code};
 use crate::diagnosis::Verdict;
-use crate::text::clean;
 
 /// The longest text that is read, in bytes: as many as are written, and room for what a later version adds.
 const LONGEST_READ: usize = 2 * super::LONGEST;
@@ -17,17 +16,6 @@ const LONGEST_READ: usize = 2 * super::LONGEST;
 const VERSIONS_BACK: u32 = 2;
 /// How far a node's clock may be ahead of the reader's.
 const AHEAD: SignedDuration = SignedDuration::from_mins(5);
-
-/// Bytes of an image's name, which may name a digest.
-pub(super) const IMAGE: usize = 300;
-/// Bytes of a host with its port, and of a name in Kubernetes.
-pub(super) const NAME: usize = 260;
-/// Bytes of a version, a digest or whose allowance it is.
-pub(super) const WORD: usize = 128;
-/// Bytes of an attribute's value.
-pub(super) const VALUE: usize = 256;
-/// As many checks are kept, failing pods of one reason, namespaces of those, and attributes.
-pub(super) const MOST: usize = 128;
 
 /// Why a text is no summary of a node.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -71,7 +59,7 @@ pub fn parse(text: &str) -> Result<NodeSummary, SummaryError> {
         return Err(SummaryError::Older(version));
     }
     let wire: Wire = serde_json::from_str(text).map_err(|error| SummaryError::of(&error))?;
-    Ok(wire.into_summary())
+    Ok(wire.into())
 }
 
 /// Reads the summary that stands in the Lease of `node`. Times that are still to come by the reader's clock `now` are
@@ -180,81 +168,58 @@ struct WireChange {
     to: String,
 }
 
-impl Wire {
-    fn into_summary(self) -> NodeSummary {
-        let mut left_out = self.left_out;
-        let checks = bounded(self.checks, MOST, &mut left_out);
-        let failing = bounded(self.failing, MOST, &mut left_out);
-        let fingerprint = bounded(self.fingerprint.into_iter().collect(), MOST, &mut left_out);
-        let changes = bounded(self.changes, MOST_CHANGES, &mut left_out);
-        NodeSummary {
+impl From<Wire> for NodeSummary {
+    fn from(wire: Wire) -> Self {
+        let mut summary = Self {
             version: VERSION,
-            agent: clean(&self.agent, WORD),
-            node: clean(&self.node, NAME),
-            at: self.at,
-            checks: checks.into_iter().map(WireCheck::into_check).collect(),
-            failing: failing.into_iter().map(|failing| failing.into_failing(&mut left_out)).collect(),
-            fingerprint: fingerprint
-                .into_iter()
-                .map(|(attribute, value)| (clean(&attribute, NAME), clean(&value, VALUE)))
-                .collect(),
-            changes: changes.into_iter().map(WireChange::into_change).collect(),
-            left_out,
-        }
+            agent: wire.agent,
+            node: wire.node,
+            at: wire.at,
+            checks: wire.checks.into_iter().map(CheckSummary::from).collect(),
+            failing: wire.failing.into_iter().map(FailingPods::from).collect(),
+            fingerprint: wire.fingerprint,
+            changes: wire.changes.into_iter().map(Change::from).collect(),
+            left_out: wire.left_out,
+        };
+        summary.bound();
+        summary
     }
 }
 
-impl WireCheck {
-    fn into_check(self) -> CheckSummary {
-        CheckSummary {
-            name: clean(&self.name, IMAGE),
-            registry: clean(&self.registry, NAME),
-            verdict: verdict(&self.verdict),
-            code: self.code.map(|name| code(&name)),
-            host: self.host.map(|host| clean(&host, NAME)),
-            since: self.since,
-            at: self.at,
-            ms: self.ms,
-            digest: self.digest.map(|digest| clean(&digest, WORD)),
-            headroom: self.headroom.map(|headroom| Headroom {
+impl From<WireCheck> for CheckSummary {
+    fn from(wire: WireCheck) -> Self {
+        Self {
+            name: wire.name,
+            registry: wire.registry,
+            verdict: verdict(&wire.verdict),
+            code: wire.code.map(|name| code(&name)),
+            host: wire.host,
+            since: wire.since,
+            at: wire.at,
+            ms: wire.ms,
+            digest: wire.digest,
+            headroom: wire.headroom.map(|headroom| Headroom {
                 limit: headroom.limit,
                 remaining: headroom.remaining,
-                source: clean(&headroom.source, WORD),
+                source: headroom.source,
             }),
-            certificate_ends: self.certificate_ends,
+            certificate_ends: wire.certificate_ends,
         }
     }
 }
 
-impl WireFailing {
-    fn into_failing(self, left_out: &mut u32) -> FailingPods {
-        let namespaces = bounded(self.namespaces, MOST, left_out);
-        FailingPods {
-            code: code(&self.code),
-            host: clean(&self.host, NAME),
-            pods: self.pods,
-            namespaces: namespaces.iter().map(|namespace| clean(namespace, NAME)).collect(),
-            since: self.since,
-        }
+impl From<WireFailing> for FailingPods {
+    fn from(wire: WireFailing) -> Self {
+        let WireFailing { code: name, host, pods, namespaces, since } = wire;
+        Self { code: code(&name), host, pods, namespaces, since }
     }
 }
 
-impl WireChange {
-    fn into_change(self) -> Change {
-        Change {
-            at: self.at,
-            attribute: clean(&self.attribute, NAME),
-            from: clean(&self.from, VALUE),
-            to: clean(&self.to, VALUE),
-        }
+impl From<WireChange> for Change {
+    fn from(wire: WireChange) -> Self {
+        let WireChange { at, attribute, from, to } = wire;
+        Self { at, attribute, from, to }
     }
-}
-
-fn bounded<T>(mut list: Vec<T>, most: usize, left_out: &mut u32) -> Vec<T> {
-    let over = list.len().saturating_sub(most);
-    *left_out = left_out.saturating_add(u32::try_from(over).unwrap_or(u32::MAX));
-    list.truncate(most);
-    list
 }
 
 fn code(name: &str) -> Code {

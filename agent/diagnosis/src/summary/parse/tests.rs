@@ -3,7 +3,10 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::super::MOST_CHANGES;
+use super::super::bound::{IMAGE, MOST, NAME, VALUE, WORD};
 use super::*;
+use crate::text::clean;
 
 fn good() -> Value {
     json!({
