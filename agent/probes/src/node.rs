@@ -20,6 +20,8 @@ use crate::trust::read_trust;
 
 /// Bytes of a small configuration file.
 const MAX_FILE: u64 = 1024 * 1024;
+/// Bytes of the name of a kernel or an operating system.
+const MAX_NAME: usize = 200;
 
 /// Reads the node. Proxies and the variables for trust are those of the runtime's own process, if `runtime` has its
 /// environment; else `ours`, this process's, stands in, and that is said. The kubelet's own credentials are not looked for.
@@ -78,6 +80,24 @@ pub fn addresses() -> Vec<IpAddr> {
         four.or_else(|| address.as_sockaddr_in6().map(|address| IpAddr::V6(address.ip())))
     };
     interfaces.filter_map(address).collect()
+}
+
+/// What the operating system below `host_root` calls itself, as a node's object has it; empty where it does not say.
+pub fn os_image(host_root: &Path) -> String {
+    let files = ["etc/os-release", "usr/lib/os-release"].map(|path| below(host_root, Path::new(path)));
+    let texts = files.into_iter().flatten().filter_map(|path| read_bounded(&path, MAX_FILE).ok());
+    let name = |text: Vec<u8>| {
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let name = text.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="))?;
+        Some(pullagent_diagnosis::text::clean(name.trim().trim_matches(['"', '\'']), MAX_NAME))
+    };
+    texts.map(name).next().flatten().unwrap_or_default()
+}
+
+/// The version of the kernel, which containers share with their node; empty where it cannot be read.
+pub fn kernel() -> String {
+    let version = read_bounded(Path::new("/proc/sys/kernel/osrelease"), MAX_FILE).unwrap_or_default();
+    pullagent_diagnosis::text::clean(&String::from_utf8_lossy(&version), MAX_NAME)
 }
 
 /// That this process's environment counts in the place of the runtime's.
@@ -158,6 +178,16 @@ mod tests {
         assert_eq!(node.network.resolver.servers[0].to_string(), "127.0.0.9:53");
         assert_eq!(node.network.hosts.lookup("registry.test").len(), 1);
         assert!(node.network.proxy.https.is_some() && !format!("{node:?}").contains("u:p"));
+    }
+
+    #[test]
+    fn the_operating_system_says_what_it_is_called() {
+        let check = |files: &[(&str, &str)], want: &str| assert_eq!(os_image(root(files).path()), want);
+        check(&[("etc/os-release", "NAME=x\nPRETTY_NAME=\"Debian GNU/Linux 12\"\n")], "Debian GNU/Linux 12");
+        check(&[("usr/lib/os-release", "PRETTY_NAME='Flatcar'\n")], "Flatcar");
+        check(&[("etc/os-release", "NAME=x\n")], "");
+        check(&[], "");
+        assert!(kernel().contains('.'), "{}", kernel());
     }
 
     fn environment(variables: &[(&str, &str)]) -> Environment {

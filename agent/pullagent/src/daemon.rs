@@ -4,7 +4,7 @@
 mod clock;
 mod desk;
 mod examine;
-mod lint;
+mod look;
 mod opening;
 mod places;
 mod pods;
@@ -41,7 +41,7 @@ use secrets::Secrets;
 use watching::{PODS, Watching};
 
 pub(crate) use desk::{Asks, Desk, Ruling};
-pub(crate) use lint::keep_linting;
+pub(crate) use look::{Look, Looks, keep_looking};
 pub(crate) use opening::{Opened, open_once_it_can_be};
 pub(crate) use places::serve;
 
@@ -306,9 +306,11 @@ impl Daemon {
     fn answer(&mut self, subjects: &[Arc<Subject>], image: &str, answer: &Answer) {
         let now = Timestamp::now();
         for subject in subjects {
-            let retry_by = self.pods.words(subject, now).and_then(|words| words.retry_by);
+            let words = self.pods.words(subject, now);
+            let since = words.as_ref().map_or(now, |words| words.since);
+            let retry_by = words.and_then(|words| words.retry_by);
             self.episodes.answered(subject, image, answer, retry_by);
-            if let Some(cause) = self.pods.told(subject, answer) {
+            if let Some(cause) = self.pods.told(subject, answer, since) {
                 self.served.metrics.pull_failed(cause);
             }
         }
@@ -348,6 +350,7 @@ impl Daemon {
             self.served.metrics.events(publisher.results(), waited.saturating_add(dropped));
         }
         self.served.metrics.pods_failing(self.pods.causes(), now);
+        self.served.memory.set_failing_pods(self.pods.failing_pods());
     }
 }
 

@@ -22,6 +22,7 @@ mod service;
 mod settings;
 mod socket;
 mod standpoint;
+mod summary;
 mod terminal;
 
 use std::process::ExitCode;

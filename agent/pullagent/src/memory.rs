@@ -2,7 +2,7 @@
 //!
 //! Bounded in number and bytes. It decides nothing and shows nothing; whoever serves reads a copy.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -10,8 +10,11 @@ use pullagent_diagnosis::cause::Code;
 use pullagent_diagnosis::diagnosis::{Diagnosis, NodeReport, REPORTS_SCHEMA, Verdict};
 use pullagent_diagnosis::for_others::redact_for_others;
 use pullagent_diagnosis::report::{self, Format, Style};
+use pullagent_diagnosis::summary::FailingPods;
 use serde::Serialize;
 use serde_json::value::RawValue;
+
+use crate::summary::CheckDetails;
 
 /// As many diagnoses are remembered.
 const MAX_REPORTS: usize = 200;
@@ -35,6 +38,9 @@ struct Inner {
     left_out: u64,
     /// In the order in which they are configured.
     checks: Vec<CheckState>,
+    /// What else the last runs of checks told, by the checks' names.
+    details: BTreeMap<String, CheckDetails>,
+    failing_pods: Vec<FailingPods>,
 }
 
 /// The pod whose image a diagnosis is about.
@@ -159,6 +165,7 @@ impl Memory {
             let known = inner.checks.iter().find(|known| known.name == check.name && known.host == check.host);
             check.last = known.and_then(|known| known.last.clone());
         }
+        inner.details.retain(|name, _| checks.iter().any(|check| check.name == *name));
         inner.checks = checks;
     }
 
@@ -168,6 +175,30 @@ impl Memory {
         if let Some(check) = self.lock().checks.iter_mut().find(|check| check.name == name) {
             check.last = Some(run);
         }
+    }
+
+    /// Remembers what else a run of the check of this name told that ended at `at`; one of no known check is dropped.
+    #[cfg_attr(not(test), expect(dead_code, reason = "scheduled checks tell it"))]
+    pub(crate) fn check_told(&self, name: &str, diagnosis: &Diagnosis, at: Timestamp) {
+        let mut inner = self.lock();
+        if inner.checks.iter().any(|check| check.name == name) {
+            inner.details.entry(name.to_owned()).or_default().follow(diagnosis, at);
+        }
+    }
+
+    /// What else the last runs of a check told.
+    pub(crate) fn details(&self, name: &str) -> Option<CheckDetails> {
+        self.lock().details.get(name).cloned()
+    }
+
+    /// Remembers the pods that fail now, in place of those before.
+    pub(crate) fn set_failing_pods(&self, failing: Vec<FailingPods>) {
+        self.lock().failing_pods = failing;
+    }
+
+    /// The pods that fail now, one entry a code and host.
+    pub(crate) fn failing_pods(&self) -> Vec<FailingPods> {
+        self.lock().failing_pods.clone()
     }
 
     /// Everything remembered.

@@ -5,6 +5,7 @@ mod kubelet;
 mod run;
 mod said;
 mod secrets;
+mod summary;
 mod why;
 
 use pullagent_testkit::kubernetes::KubeApi;

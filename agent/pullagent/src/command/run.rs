@@ -10,12 +10,13 @@ use crate::INTERRUPTED;
 use crate::agent_service::AgentService;
 use crate::cli::run::RunArguments;
 use crate::cli::standpoint::StandpointArguments;
-use crate::daemon::{Daemon, Desk, Ended, keep_linting, open_once_it_can_be, serve};
+use crate::daemon::{Daemon, Desk, Ended, keep_looking, open_once_it_can_be, serve};
 use crate::http::{Readiness, Served};
 use crate::memory::Memory;
 use crate::metrics::{Build, Metrics};
 use crate::service::{Signals, Supervisor, start_log};
 use crate::settings::Settings;
+use crate::summary::keep_summary;
 use crate::terminal;
 
 /// Runs until it is asked to stop.
@@ -38,12 +39,14 @@ pub(crate) async fn run(arguments: RunArguments) -> anyhow::Result<u8> {
     // Everything that follows the settings has an end of `told`, everything that asks the API server one of `cluster`.
     let (tell, told) = watch::channel(settings.clone());
     let (opened, cluster) = watch::channel(None);
+    let (seen, looks) = watch::channel(None);
     let (stop, stopped) = watch::channel(false);
     let (desk, asks) = Desk::new();
     let daemon = Daemon::new(settings.clone(), cluster.clone(), asks, served.clone());
-    let agent = AgentService::new(told.clone(), cluster, served.memory.clone(), desk);
+    let agent = AgentService::new(told.clone(), cluster.clone(), served.memory.clone(), desk);
     let mut beside = serve(&settings, &served, agent, &stopped).await;
-    beside.spawn(keep_linting(told.clone(), served.metrics.clone()));
+    beside.spawn(keep_looking(told.clone(), served.metrics.clone(), seen));
+    beside.spawn(keep_summary(told.clone(), cluster, looks, served.memory.clone()));
     beside.spawn(open_once_it_can_be(told, served.readiness.clone(), opened));
     info!(node = settings.node.name, version = env!("CARGO_PKG_VERSION"), "started");
     let ended = daemon.run(signals, supervisor, || read_again(&arguments.standpoint, &tell)).await;

@@ -7,6 +7,8 @@ use pullagent_diagnosis::cause::Code;
 use pullagent_diagnosis::diagnosis::Verdict;
 use pullagent_diagnosis::pod::{KubeletWords, Pod, PodEvent, PullState, SandboxFailure, pull_states, sandbox_failure};
 
+use pullagent_diagnosis::summary::FailingPods;
+
 use super::said::Unclear;
 use crate::kube::PodChange;
 use crate::schedule::{Answer, Subject};
@@ -28,8 +30,8 @@ pub(super) struct Pods {
 struct Known {
     pod: Pod,
     events: Vec<PodEvent>,
-    /// What was told of each container that fails, by its name: the cause and its host.
-    told: BTreeMap<String, (Code, String)>,
+    /// What was told of each container that fails, by its name: the cause, its host, and since when it fails.
+    told: BTreeMap<String, (Code, String, Timestamp)>,
 }
 
 /// What a change came to.
@@ -115,7 +117,28 @@ impl Pods {
 
     /// The cause and host of each pod that fails.
     pub(super) fn causes(&self) -> impl Iterator<Item = (Code, &str)> {
-        self.pods.values().filter_map(|known| known.told.values().next()).map(|(code, host)| (*code, host.as_str()))
+        self.pods.values().filter_map(|known| known.told.values().next()).map(|(code, host, _)| (*code, host.as_str()))
+    }
+
+    /// The pods that fail, one entry a code and host, with their namespaces in the order of their names.
+    pub(super) fn failing_pods(&self) -> Vec<FailingPods> {
+        let mut found: BTreeMap<(&str, &str), (FailingPods, BTreeSet<&str>)> = BTreeMap::new();
+        for known in self.pods.values() {
+            let Some((code, host, since)) = known.told.values().next() else { continue };
+            let (failing, namespaces) = found.entry((code.name(), host)).or_insert_with(|| {
+                let failing =
+                    FailingPods { code: *code, host: host.clone(), pods: 0, namespaces: Vec::new(), since: *since };
+                (failing, BTreeSet::new())
+            });
+            failing.pods = failing.pods.saturating_add(1);
+            failing.since = failing.since.min(*since);
+            namespaces.insert(&known.pod.namespace);
+        }
+        let named = |(failing, namespaces): (FailingPods, BTreeSet<&str>)| FailingPods {
+            namespaces: namespaces.into_iter().map(str::to_owned).collect(),
+            ..failing
+        };
+        found.into_values().map(named).collect()
     }
 
     /// Whether the runtime gets no sandbox image for a pod.
@@ -139,8 +162,8 @@ impl Pods {
         }
     }
 
-    /// Something was told of a subject; the cause, where it is another than before.
-    pub(super) fn told(&mut self, subject: &Subject, answer: &Answer) -> Option<Code> {
+    /// Something was told of a subject that fails since then; the cause, where it is another than before.
+    pub(super) fn told(&mut self, subject: &Subject, answer: &Answer, since: Timestamp) -> Option<Code> {
         let known = self.pods.get_mut(&subject.uid)?;
         let failure = answer.cause.as_ref().filter(|_| answer.verdict == Verdict::Failing);
         let Some(cause) = failure else {
@@ -148,8 +171,12 @@ impl Pods {
             return None;
         };
         let host = cause.host.clone().unwrap_or_default();
-        let before = known.told.insert(subject.container.clone(), (cause.code, host));
-        (before.map(|(code, _)| code) != Some(cause.code)).then_some(cause.code)
+        let before = known.told.get(&subject.container);
+        let is_new = before.map(|(code, ..)| *code) != Some(cause.code);
+        // The kubelet's own count begins anew with each of its attempts.
+        let since = before.map_or(since, |(.., before)| since.min(*before));
+        known.told.insert(subject.container.clone(), (cause.code, host, since));
+        is_new.then_some(cause.code)
     }
 
     /// The pull secrets of pods that fail, as namespace and name.

@@ -64,7 +64,6 @@ pub(crate) async fn list_nodes(cluster: &Cluster) -> Result<Vec<ListedNode>, Kub
 }
 
 /// The node of this name.
-#[expect(dead_code, reason = "the agent reads its own node to tell of it")]
 pub(crate) async fn get_node(cluster: &Cluster, name: &str) -> Result<OwnNode, KubeError> {
     let rule = Rule { verb: "get", resource: "nodes", name: Some(name.to_owned()), namespace: None };
     let node = cluster.ask(&rule, async |client| Api::<core::Node>::all(client).get(name).await).await?;

@@ -208,7 +208,7 @@ impl Writer {
 }
 
 /// Whether the same request may succeed later.
-fn passes(error: &KubeError) -> bool {
+pub(crate) fn passes(error: &KubeError) -> bool {
     match error {
         KubeError::Refused { status, .. } => *status == 409 || *status == 429 || *status >= 500,
         KubeError::Unauthorized { .. } | KubeError::Unreachable { .. } | KubeError::TimedOut { .. } => true,
