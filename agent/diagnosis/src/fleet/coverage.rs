@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::given::{NodeFacts, Told, Unreadable, WINDOWS};
+use super::given::{NodeFacts, Told, Unreadable};
 use crate::diagnosis::Verdict;
 use crate::summary::{NodeSummary, attribute};
 use crate::text::{clean, duration_in_words};
@@ -99,9 +99,10 @@ pub(super) fn members<'a>(nodes: &'a [NodeFacts], told: &'a BTreeMap<String, Tol
     for (name, facts) in by_name {
         let note = |why: &str, last| NodeNote { node: name.to_owned(), why: clean(why, MAX_TEXT), last };
         let Some(told) = told.get(name) else {
-            let why = match facts.os.as_deref() {
-                Some(os) if os.eq_ignore_ascii_case(WINDOWS) => "Windows: no agent runs there",
-                _ => "no summary: no agent runs there, or it may not write one",
+            let why = if facts.is_windows {
+                "Windows: no agent runs there"
+            } else {
+                "no summary: no agent runs there, or it may not write one"
             };
             members.not_covered.push(note(why, None));
             continue;

@@ -13,8 +13,8 @@ pub struct NodeFacts {
     pub zone: Option<String>,
     /// Its pool, by its labels.
     pub pool: Option<String>,
-    /// Its operating system, as `kubernetes.io/os` has it.
-    pub os: Option<String>,
+    /// Whether it runs Windows, where no agent does.
+    pub is_windows: bool,
     /// When it joined.
     pub created: Option<Timestamp>,
 }
@@ -36,6 +36,3 @@ pub enum Unreadable {
     /// It is something else.
     Malformed(String),
 }
-
-/// The operating system on which no agent runs.
-pub(super) const WINDOWS: &str = "windows";

@@ -29,7 +29,7 @@ pub(super) struct World {
 impl World {
     /// A node that tells that all is well at `registry.corp.io`, with this fingerprint.
     pub(super) fn node(&mut self, name: &str, fingerprint: &[(&str, &str)]) -> &mut NodeSummary {
-        self.nodes.push(NodeFacts { name: name.to_owned(), os: Some("linux".to_owned()), ..NodeFacts::default() });
+        self.nodes.push(NodeFacts { name: name.to_owned(), ..NodeFacts::default() });
         let summary = NodeSummary {
             version: VERSION,
             agent: "0.1.0".to_owned(),

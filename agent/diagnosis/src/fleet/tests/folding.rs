@@ -31,13 +31,8 @@ fn world() -> World {
     degraded.host = Some("mirror.corp.io".to_owned());
     world.node("old", &[]).at = at("00:30");
     world.told.get_mut("old").unwrap().renewed = None;
-    let facts = |name: &str, os: &str| NodeFacts { name: name.into(), os: Some(os.into()), ..NodeFacts::default() };
-    world.nodes.extend([
-        facts("win-1", "windows"),
-        facts("bare", "linux"),
-        facts("odd", "linux"),
-        facts("next", "linux"),
-    ]);
+    let facts = |name: &str, is_windows| NodeFacts { name: name.into(), is_windows, ..NodeFacts::default() };
+    world.nodes.extend([facts("win-1", true), facts("bare", false), facts("odd", false), facts("next", false)]);
     let unread = |why| Told { renewed: Some(now()), summary: Some(Err(why)) };
     world.told.insert("odd".to_owned(), unread(Unreadable::Malformed("it is no summary".to_owned())));
     world.told.insert("next".to_owned(), unread(Unreadable::Newer("it is of version 9".to_owned())));
