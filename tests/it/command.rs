@@ -203,6 +203,7 @@ async fn help_is_as_reviewed() {
         &["node", "--help"],
         &["why", "--help"],
         &["secrets", "--help"],
+        &["fleet", "--help"],
         &["health", "--help"],
         &["check", "--help"],
     ] {

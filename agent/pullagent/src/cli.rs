@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod duration;
+pub(crate) mod fleet;
 pub(crate) mod health;
 pub(crate) mod kube;
 pub(crate) mod run;
@@ -19,6 +20,7 @@ use pullagent_diagnosis::report::Format;
 use pullagent_diagnosis::reproduction::Policy;
 
 use check::CheckArguments;
+use fleet::FleetArguments;
 use health::HealthArguments;
 use run::RunArguments;
 use secrets::SecretsArguments;
@@ -43,6 +45,7 @@ pub(crate) enum Command {
     Check(CheckArguments),
     Node(NodeArguments),
     Secrets(SecretsArguments),
+    Fleet(FleetArguments),
     Explain(ExplainArguments),
     Run(RunArguments),
     Health(HealthArguments),

@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod explain;
+pub(crate) mod fleet;
 pub(crate) mod health;
 pub(crate) mod node;
 pub(crate) mod probe;

@@ -33,9 +33,11 @@ pub(crate) use error::KubeError;
 pub(crate) use events::{pod_events, unread_events};
 pub(crate) use identity::Asked;
 use identity::{Surroundings, choose};
-pub(crate) use leases::{LeaseToWrite, get_lease, may_have_lease, namespace_of_leases, write_lease};
+pub(crate) use leases::{
+    LeaseToWrite, NodeLease, get_lease, list_leases, may_have_lease, namespace_of_leases, write_lease,
+};
 pub(crate) use node_event::{NodeEvent, get_node_event, write_node_event};
-pub(crate) use nodes::{OwnNode, get_node};
+pub(crate) use nodes::{ListedNode, OwnNode, get_node, list_nodes};
 pub(crate) use pods::{Whereabouts, get_pod, list_pods, whereabouts};
 pub(crate) use publish::{About, EventResults, EventToWrite, Publisher, passes};
 pub(crate) use secrets::{ListedKind, list_secrets, look_up_secret, pull_secrets, read_secret};

@@ -10,6 +10,7 @@ mod episodes;
 mod examination;
 #[cfg(test)]
 mod fixtures;
+mod fleet_page;
 mod hardening;
 mod http;
 mod inquiry;
@@ -31,7 +32,7 @@ use clap::Parser;
 
 use cli::{Cli, Command};
 use command::run as run_command;
-use command::{check, explain, health, node, probe, secrets, why};
+use command::{check, explain, fleet, health, node, probe, secrets, why};
 
 /// The tool itself failed, or was called wrongly.
 const TROUBLE: u8 = 2;
@@ -72,6 +73,7 @@ async fn run(command: Command) -> anyhow::Result<u8> {
         Command::Why(arguments) => Box::pin(why::run(*arguments)).await,
         Command::Run(arguments) => run_command::run(arguments).await,
         Command::Health(arguments) => health::run(&arguments).await,
+        Command::Fleet(arguments) => fleet::run(&arguments).await,
         Command::Secrets(arguments) => secrets::run(&arguments).await,
     }
 }

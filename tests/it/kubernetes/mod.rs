@@ -1,6 +1,7 @@
 //! The commands that ask an API server, against a real one.
 
 mod check;
+mod fleet;
 mod kubelet;
 mod run;
 mod said;

@@ -7,6 +7,7 @@ mod apply;
 mod assets;
 mod events;
 mod files;
+mod fleet;
 mod kubelet;
 mod pki;
 mod pod;
@@ -25,6 +26,7 @@ use user::Proof;
 
 pub use assets::{VERSION, folder};
 pub use events::Event;
+pub use fleet::{SimulatedFleet, SimulatedNode};
 pub use kubelet::Waiting;
 pub use pod::Pod;
 pub use user::{Answer, User};
@@ -130,6 +132,11 @@ impl KubeApi {
             ] },
         });
         self.admin.post("/api/v1/nodes", &node).await?.success()
+    }
+
+    /// The bytes of what is stored, as etcd has it on disk.
+    pub fn stored_bytes(&self) -> io::Result<u64> {
+        Ok(std::fs::metadata(self.etcd.folder().join("etcd/member/snap/db"))?.len())
     }
 
     /// A token of a service account that exists, for this API server and an hour, by a token request.

@@ -75,7 +75,6 @@ struct WireSpec {
 }
 
 /// All Leases of `namespace`, with their annotation of this name.
-#[cfg_attr(not(test), expect(dead_code, reason = "the command that looks at the whole fleet asks"))]
 pub(crate) async fn list_leases(
     cluster: &Cluster,
     namespace: &str,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::HeaderValue;
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::PartialObjectMeta;
@@ -26,11 +27,12 @@ pub(crate) struct ListedNode {
     pub(crate) uid: String,
     /// Its labels.
     pub(crate) labels: BTreeMap<String, String>,
+    /// When it joined.
+    pub(crate) created: Option<Timestamp>,
 }
 
 impl ListedNode {
     /// Whether it runs Windows, which has no agent.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the command that looks at the whole fleet asks"))]
     pub(crate) fn is_windows(&self) -> bool {
         let os = self.labels.get(OS).or_else(|| self.labels.get(OLD_OS));
         os.is_some_and(|os| os == "windows")
@@ -40,6 +42,7 @@ impl ListedNode {
         Self {
             name: metadata.name.unwrap_or_default(),
             uid: metadata.uid.unwrap_or_default(),
+            created: metadata.creation_timestamp.map(|time| time.0),
             labels: metadata.labels.unwrap_or_default(),
         }
     }
@@ -55,7 +58,6 @@ pub(crate) struct OwnNode {
 }
 
 /// All nodes, of each its metadata only.
-#[cfg_attr(not(test), expect(dead_code, reason = "the command that looks at the whole fleet asks"))]
 pub(crate) async fn list_nodes(cluster: &Cluster) -> Result<Vec<ListedNode>, KubeError> {
     let rule = Rule { verb: "list", resource: "nodes", name: None, namespace: None };
     let accept = HeaderValue::from_static("application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1");
