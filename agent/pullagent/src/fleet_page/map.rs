@@ -18,9 +18,11 @@ pub(super) fn section(fleet: &Fleet) -> Markup {
                 p.quiet { "No node checks a registry." }
             } @else {
                 p.legend.small {
-                    span.cell.ok { "✓ 40" } " all 40 well" span.cell.bad { "✕ 3/40" } " 3 of 40 fail"
-                    span.cell.warn { "! 2/40" } " 2 degraded" span.cell.unsure { "? 1/40" } " 1 cannot tell"
-                    span.cell.none { "–" } " not checked"
+                    span.key { span.cell.ok { "✓ 40" } " all 40 well" }
+                    span.key { span.cell.bad { "✕ 3/40" } " 3 of 40 fail" }
+                    span.key { span.cell.warn { "! 2/40" } " 2 degraded" }
+                    span.key { span.cell.unsure { "? 1/40" } " 1 cannot tell" }
+                    span.key { span.cell.none { "–" } " not checked" }
                 }
                 div.card { div.scroll role="region" aria-labelledby="map" tabindex="0" {
                     table.heat {

@@ -119,6 +119,8 @@ fn a_value_of_its_own_on_each_node_proves_nothing() {
 fn too_few_nodes_are_said_to_be_too_few() {
     let one = two_kinds(1, 5, |fails, _| vec![("resolvers", resolvers(fails))]);
     check(&one, "too few nodes to tell what sets them apart (1 failing, 5 healthy); first failure 02:41 UTC");
+    let of_many = two_kinds(1, 480, |fails, _| vec![("resolvers", resolvers(fails))]);
+    check(&of_many, "too few nodes to tell what sets them apart (1 failing, 480 healthy); first failure 02:41 UTC");
     let two = two_kinds(2, 3, |fails, _| vec![("resolvers", resolvers(fails))]);
     check(
         &two,
