@@ -142,14 +142,14 @@ impl<'a> Comparison<'a> {
         if failing.is_empty() || healthy.is_empty() {
             return nothing(Outcome::NoneHealthy);
         }
-        let best =
-            Table { failing_with: failing.len(), failing: failing.len(), healthy_with: 0, healthy: healthy.len() };
-        // Even the best trait, of an attribute with two values, would be told from chance by no test. And a single node
-        // differs from any number of others in too much.
-        let too_few = failing.len() < 2 || self.factorials.chance(best) * number(self.traits.attributes * 2) > CHANCE;
+        // It differs from any number of others in too much.
         if failing.len() < 2 {
             return nothing(Outcome::TooFew);
         }
+        let best =
+            Table { failing_with: failing.len(), failing: failing.len(), healthy_with: 0, healthy: healthy.len() };
+        // Even the best trait, of an attribute with two values, would be told from chance by no test.
+        let too_few = self.factorials.chance(best) * number(self.traits.attributes * 2) > CHANCE;
         let is_telling = |candidate: &Candidate| {
             if too_few {
                 candidate.table.is_perfect()
