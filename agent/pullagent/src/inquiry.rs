@@ -96,8 +96,14 @@ impl Failing {
     /// The diagnosis of one of the cases by what its kubelet said alone, where nobody may be asked, as `unseen` says.
     pub(crate) fn by_words(&self, case: &Case, unseen: NotChecked) -> Diagnosis {
         let limits = Limits::default();
-        let here =
-            Examination { here: &self.here, limits: &limits, policy: Policy::Never, release: None, denied: None };
+        let here = Examination {
+            here: &self.here,
+            limits: &limits,
+            policy: Policy::Never,
+            release: None,
+            denied: None,
+            known: None,
+        };
         here.by_words(case, self.elsewhere.as_ref().unwrap_or(&self.here.node.node.name), unseen)
     }
 }
