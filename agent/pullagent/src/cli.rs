@@ -32,7 +32,7 @@ use why::WhyArguments;
 /// Examines every hop of a pull from this node, as its container runtime would make it, and names one cause with the
 /// evidence, the fix and who owns it.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100, propagate_version = true, disable_help_subcommand = true)]
+#[command(version = env!("PULLAGENT_VERSION"), max_term_width = 100, propagate_version = true, disable_help_subcommand = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,

@@ -31,7 +31,7 @@ pub(crate) async fn run(arguments: RunArguments) -> anyhow::Result<u8> {
     let signals = Signals::listen().context("cannot listen for signals")?;
     let supervisor = Supervisor::from_environment();
     let memory = Memory::default();
-    let build = Build { version: env!("CARGO_PKG_VERSION"), revision: option_env!("PULLAGENT_REVISION").unwrap_or("") };
+    let build = Build { version: env!("CARGO_PKG_VERSION"), revision: env!("PULLAGENT_REVISION") };
     let metrics = Metrics::new(build, memory.clone());
     metrics.reloaded(true);
     let served = Served { memory, metrics, readiness: Readiness::default() };
