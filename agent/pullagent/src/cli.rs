@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod duration;
 pub(crate) mod fleet;
+pub(crate) mod generated;
 pub(crate) mod health;
 pub(crate) mod kube;
 pub(crate) mod run;
@@ -21,6 +22,7 @@ use pullagent_diagnosis::reproduction::Policy;
 
 use check::CheckArguments;
 use fleet::FleetArguments;
+use generated::{CompletionsArguments, ManArguments};
 use health::HealthArguments;
 use run::RunArguments;
 use secrets::SecretsArguments;
@@ -49,6 +51,8 @@ pub(crate) enum Command {
     Explain(ExplainArguments),
     Run(RunArguments),
     Health(HealthArguments),
+    Completions(CompletionsArguments),
+    Man(ManArguments),
 }
 
 /// Find out whether IMAGE can be pulled on this node; if not, the one cause and the fix

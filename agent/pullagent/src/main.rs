@@ -32,6 +32,7 @@ use clap::Parser;
 
 use cli::{Cli, Command};
 use command::run as run_command;
+use command::{check, completions, explain, health, man, node, probe, secrets, why};
 use command::{check, explain, fleet, health, node, probe, secrets, why};
 
 /// The tool itself failed, or was called wrongly.
@@ -75,6 +76,8 @@ async fn run(command: Command) -> anyhow::Result<u8> {
         Command::Health(arguments) => health::run(&arguments).await,
         Command::Fleet(arguments) => fleet::run(&arguments).await,
         Command::Secrets(arguments) => secrets::run(&arguments).await,
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(arguments) => man::run(&arguments),
     }
 }
 
