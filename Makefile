@@ -4,7 +4,7 @@
 
 CARGO = cargo
 DENY = advisories bans licenses sources
-STATIC = x86_64-unknown-linux-gnu
+ARCHS = x86_64 aarch64
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -30,10 +30,8 @@ lint: check ## check, and the dependencies' licences, advisories and duplicates
 docs: ## write the documents that are made from the code
 	UPDATE_DOCS=1 $(CARGO) test -q --locked -p pullagent-diagnosis --test docs --test schema
 
-release: ## build the static binary and print its size in bytes
-	RUSTFLAGS='-C target-feature=+crt-static' \
-	    $(CARGO) build --release --locked --target $(STATIC) -p pullagent
-	wc -c "$${CARGO_TARGET_DIR:-target}/$(STATIC)/release/pullagent"
+release: ## build the static binaries of ARCHS and print their sizes and hashes
+	packaging/release $(ARCHS)
 
 bench: ## measure what is promised, over a link with 50 ms round trip (needs root)
 	tests/setup bench
