@@ -1,6 +1,6 @@
 # The only list of tasks.
 .POSIX:
-.PHONY: help demo test check lint bench docs release
+.PHONY: help demo test check lint bench docs release package
 
 CARGO = cargo
 DENY = advisories bans licenses sources
@@ -32,6 +32,9 @@ docs: ## write the documents that are made from the code
 
 release: ## build the static binaries of ARCHS and print their sizes and hashes
 	packaging/release $(ARCHS)
+
+package: release ## make deb, rpm, image, archive and bill of materials of them, in target/package
+	packaging/package $(ARCHS)
 
 bench: ## measure what is promised, over a link with 50 ms round trip (needs root)
 	tests/setup bench

@@ -32,8 +32,7 @@ use clap::Parser;
 
 use cli::{Cli, Command};
 use command::run as run_command;
-use command::{check, completions, explain, health, man, node, probe, secrets, why};
-use command::{check, explain, fleet, health, node, probe, secrets, why};
+use command::{check, completions, explain, fleet, health, man, node, probe, secrets, why};
 
 /// The tool itself failed, or was called wrongly.
 const TROUBLE: u8 = 2;
