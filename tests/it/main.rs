@@ -11,6 +11,7 @@ mod kubernetes;
 mod logins;
 mod mirrors;
 mod node;
+mod packaging;
 mod proxies;
 mod pullagent;
 mod scenarios;

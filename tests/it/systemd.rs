@@ -1,6 +1,6 @@
 //! The unit file: systemd's own tool finds no fault with it, what it may do is little, and a real systemd runs it.
 
-mod machine;
+pub(crate) mod machine;
 mod service;
 
 use std::fs;

@@ -28,7 +28,7 @@ fn root() -> Option<PathBuf> {
 /// Runs `test`, whose full name is `name`, on a machine where these files of ours are at these places. Without root or
 /// without a machine's files it says that nothing was tested.
 #[expect(clippy::print_stderr, reason = "what is not tested is said aloud")]
-pub(super) fn on_a_machine(name: &str, files: &[(&Path, &str)], test: impl FnOnce(&mut Machine)) {
+pub(crate) fn on_a_machine(name: &str, files: &[(&Path, &str)], test: impl FnOnce(&mut Machine)) {
     let root = root().filter(|_| nix::unistd::geteuid().is_root());
     let Some(root) = root else {
         assert!(
@@ -53,7 +53,7 @@ pub(super) fn on_a_machine(name: &str, files: &[(&Path, &str)], test: impl FnOnc
 }
 
 /// A machine that is up. What is written on it is in memory, and gone with it.
-pub(super) struct Machine {
+pub(crate) struct Machine {
     /// Its process 1, as it is called here.
     leader: String,
     _nspawn: Child,
@@ -109,26 +109,31 @@ impl Machine {
     }
 
     /// Runs a command there.
-    pub(super) fn run(&self, words: &[&str]) -> Output {
+    pub(crate) fn run(&self, words: &[&str]) -> Output {
         self.command(words, SECONDS_OF_A_COMMAND).output().expect("nsenter starts; it is part of util-linux")
     }
 
     /// What a command says there on standard output; it has to succeed.
     #[track_caller]
-    pub(super) fn ok(&self, words: &[&str]) -> String {
+    pub(crate) fn ok(&self, words: &[&str]) -> String {
         let ran = self.run(words);
         assert!(ran.status.success(), "{words:?}: {}", String::from_utf8_lossy(&[ran.stdout, ran.stderr].concat()));
         String::from_utf8(ran.stdout).expect("text").trim_end().to_owned()
     }
 
+    /// A path of the machine as it is seen from outside.
+    pub(crate) fn path(&self, inside: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root{inside}", self.leader))
+    }
+
     /// A property of a unit.
     #[track_caller]
-    pub(super) fn property(&self, unit: &str, name: &str) -> String {
+    pub(crate) fn property(&self, unit: &str, name: &str) -> String {
         self.ok(&["systemctl", "show", "--value", "--property", name, unit])
     }
 
     /// Listens to what is logged of a unit from now on.
-    pub(super) fn listen(&mut self, unit: &str) {
+    pub(crate) fn listen(&mut self, unit: &str) {
         let follow = ["journalctl", "--follow", "--no-tail", "--output=cat", "--unit", unit];
         let mut child =
             self.command(&follow, SECONDS_OF_THE_JOURNAL).stdout(Stdio::piped()).spawn().expect("nsenter starts");
@@ -139,7 +144,7 @@ impl Machine {
     /// Waits until all of these are logged, in whatever order, after what was heard before: a line with all words of the
     /// first, and so on. The daemon and systemd write to the journal on ways of their own. Returns the lines.
     #[track_caller]
-    pub(super) fn hear<const N: usize>(&mut self, wanted: [&[&str]; N]) -> [String; N] {
+    pub(crate) fn hear<const N: usize>(&mut self, wanted: [&[&str]; N]) -> [String; N] {
         let journal = self.journal.as_mut().expect("it is listened to");
         let mut found = [const { None }; N];
         let mut heard = String::new();
