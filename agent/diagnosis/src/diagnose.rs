@@ -158,7 +158,8 @@ fn judge(case: &Case, plan: &Plan, evidence: &Evidence) -> Judged {
                             | (Code::CredentialProviderFailed, Code::CredentialProviderFailed)
                     )
             });
-            let verdict = if broken.code == Code::Unknown { Verdict::Inconclusive } else { Verdict::Failing };
+            let is_open = broken.code == Code::Unknown || rests_on_unseen_authorities(&broken, plan);
+            let verdict = if is_open { Verdict::Inconclusive } else { Verdict::Failing };
             let broken = presence::on_node_but_not_allowed(in_doubt(broken, plan), case, evidence, reference);
             findings.insert(0, broken);
             judged(verdict, findings)
@@ -200,7 +201,14 @@ fn in_doubt(cause: Finding, plan: &Plan) -> Finding {
             | Code::TagNotFound
             | Code::DigestNotFound
     );
-    if by_stranger && !plan.knows_every_credential() { cause.at_most(Confidence::Possible) } else { cause }
+    let is_doubtful = (by_stranger && !plan.knows_every_credential()) || rests_on_unseen_authorities(&cause, plan);
+    if is_doubtful { cause.at_most(Confidence::Possible) } else { cause }
+}
+
+/// Whether nothing of the node's authorities was seen, as in a container of its own: then none is known to be lacking.
+/// A node that really has none has a runtime, which is seen or tells by its own pull.
+fn rests_on_unseen_authorities(cause: &Finding, plan: &Plan) -> bool {
+    cause.code == Code::TlsUnknownAuthority && plan.runtime.is_none() && plan.network.trust.sources.is_empty()
 }
 
 /// Everything that does not fail the pull: of the hosts that count, of clocks, and of the image.

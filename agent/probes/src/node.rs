@@ -40,6 +40,11 @@ pub fn read_node(host_root: &Path, ours: &Environment, runtime: Option<(Runtime,
     let trust = read_trust(host_root, counting.get("SSL_CERT_FILE"), counting.get("SSL_CERT_DIR"));
     not_checked
         .extend(trust.unreadable.iter().map(|file| NotChecked::new(file.path.display().to_string(), file.why.clone())));
+    // A node with a runtime that has none is another matter: there this is what its pulls rest on.
+    if runtime.is_none() && trust.sources.is_empty() {
+        let why = format!("no bundle of certificates was found below {}", host_root.display());
+        not_checked.push(NotChecked::new("the node's certificate authorities", why));
+    }
     let proxy = counting.proxies();
     not_checked
         .extend(proxy.ignored.iter().map(|p| NotChecked::new(format!("the proxy in {}", p.variable), p.why.clone())));
@@ -188,6 +193,17 @@ mod tests {
         check(&[("etc/os-release", "NAME=x\n")], "");
         check(&[], "");
         assert!(kernel().contains('.'), "{}", kernel());
+    }
+
+    #[test]
+    fn where_no_authority_is_seen_that_is_said_unless_a_runtime_has_none() {
+        let root = root(&[]);
+        let says = |runtime| {
+            let node = read_node(root.path(), &Environment::default(), runtime);
+            node.not_checked.iter().any(|unseen| unseen.what == "the node's certificate authorities")
+        };
+        assert!(says(None));
+        assert!(!says(Some((runtime(RuntimeProcess::NotSeen { why: "-".to_owned() }), None))));
     }
 
     fn environment(variables: &[(&str, &str)]) -> Environment {
