@@ -5,6 +5,7 @@
 
 mod apply;
 mod assets;
+mod audit;
 mod events;
 mod files;
 mod fleet;
@@ -14,6 +15,7 @@ mod pod;
 mod server;
 mod user;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
@@ -25,6 +27,7 @@ use server::{Etcd, Server};
 use user::Proof;
 
 pub use assets::{VERSION, folder};
+pub use audit::Call;
 pub use events::Event;
 pub use fleet::{SimulatedFleet, SimulatedNode};
 pub use kubelet::Waiting;
@@ -105,6 +108,11 @@ impl KubeApi {
     /// What the admin sees below this path.
     pub async fn get(&self, path: &str) -> io::Result<Value> {
         self.admin.get(path).await?.success()
+    }
+
+    /// What this service account has asked for so far, each kind of request once.
+    pub fn calls_of(&self, namespace: &str, account: &str) -> io::Result<BTreeSet<Call>> {
+        audit::read(self.etcd.folder(), &format!("system:serviceaccount:{namespace}:{account}"))
     }
 
     /// Creates or changes the objects of these YAML documents, as `kubectl apply --server-side`; returns them as they

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use tokio::net::TcpSocket;
 use tokio::process::Command;
 
+use super::audit;
 use crate::listen::LOOPBACK;
 use crate::program::Program;
 
@@ -60,6 +61,7 @@ impl Server {
         port.set_reuseport(true)?;
         port.bind(SocketAddr::new(LOOPBACK, 0))?;
         let addr = port.local_addr()?;
+        audit::write_policy(folder)?;
         let program = Some(run(path, folder, addr).await?);
         Ok(Self { path: path.to_owned(), program, addr, _port: port })
     }
@@ -95,6 +97,7 @@ async fn run(path: &Path, folder: &Path, addr: SocketAddr) -> io::Result<Program
         .args(["--service-cluster-ip-range=10.96.0.0/24", "--cert-dir=.", "--client-ca-file=ca.crt"])
         .args(["--tls-cert-file=apiserver.crt", "--tls-private-key-file=apiserver.key"])
         .args(["--service-account-key-file=sa.crt", "--service-account-signing-key-file=sa.key"])
+        .args([format!("--audit-policy-file={}", audit::POLICY), format!("--audit-log-path={}", audit::LOG)])
         .arg("--service-account-issuer=https://kubernetes.default.svc.cluster.local")
         .args(["--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction"]);
     let serves = |line: &str| line.contains("Serving securely on").then_some(());
