@@ -28,7 +28,7 @@ app.kubernetes.io/component: agent
 
 {{- /* The settings file: what the mode needs, and over it what was asked for. */ -}}
 {{- define "pullagent.settings" -}}
-{{- $needed := dict "apiVersion" "pullagent.dev/v1" "socket" (dict "group" "") -}}
+{{- $needed := dict "apiVersion" "pullagent.dev/v1" -}}
 {{- if ne .Values.mode "probe-only" -}}
 {{- $needed = set $needed "hostRoot" "/host" -}}
 {{- end -}}
@@ -40,5 +40,5 @@ app.kubernetes.io/component: agent
 
 {{- /* The ConfigMap bears the hash of what it holds: it is never changed, and a change rolls the agents. */ -}}
 {{- define "pullagent.config" -}}
-pullagent-{{ include "pullagent.settings" . | sha256sum | trunc 10 }}
+pullagent-settings-{{ include "pullagent.settings" . | sha256sum | trunc 10 }}
 {{- end -}}
