@@ -9,6 +9,7 @@ mod hardening;
 mod kubelet;
 mod kubernetes;
 mod logins;
+mod manifests;
 mod mirrors;
 mod node;
 mod packaging;

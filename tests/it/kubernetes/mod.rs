@@ -3,6 +3,8 @@
 mod check;
 mod fleet;
 mod kubelet;
+mod manifests;
+mod rbac;
 mod run;
 mod said;
 mod secrets;
