@@ -1,5 +1,5 @@
-//! The agent in a container's stead: a root of its own with the program and nothing of the node, as user 65534 without any
-//! capability. What runtimes do besides (namespaces, seccomp) is not done.
+//! The agent in a container's stead: a root of its own with the program, as user 65534 without any capability and nothing
+//! of the node, or with what the mode `full` is given. What runtimes do besides (seccomp, AppArmor, SELinux) is not done.
 
 #![expect(clippy::print_stderr, reason = "whoever runs the tests reads there what was not tested")]
 
@@ -8,9 +8,11 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use pullagent_testkit::containerd::Release;
 use pullagent_testkit::world::World;
 use tempfile::TempDir;
-use tokio::process::Command;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
 
 use super::Objects;
 use super::rendered::output;
@@ -27,6 +29,10 @@ impl Sandbox {
     /// With the program, the settings and the empty folder of the mode `probe-only`; `None` where this test cannot become
     /// somebody else.
     pub(crate) async fn probe_only() -> Option<Self> {
+        Self::of_mode("probe-only").await
+    }
+
+    async fn of_mode(mode: &str) -> Option<Self> {
         if !nix::unistd::geteuid().is_root() {
             assert!(std::env::var_os("CI").is_none(), "this test needs root");
             eprintln!("NOT TESTED: only root can run the agent as in a container");
@@ -41,7 +47,7 @@ impl Sandbox {
         for library in libraries(program).await {
             sandbox.copy(&library, library.to_str().expect("a path").trim_start_matches('/'));
         }
-        sandbox.write("etc/pullagent/config.yaml", Objects::kustomized("overlays/probe-only").await.settings());
+        sandbox.write("etc/pullagent/config.yaml", Objects::kustomized(&format!("overlays/{mode}")).await.settings());
         let socket = sandbox.path("run/pullagent");
         fs::create_dir_all(&socket).expect("a folder");
         chown(&socket, Some(NOBODY), Some(NOBODY)).expect("its owner");
@@ -104,6 +110,41 @@ impl Sandbox {
     }
 }
 
+impl Sandbox {
+    /// The same as root with these capabilities, in a process namespace of its own, with the machine's files read only at
+    /// `/host`.
+    fn as_root(&self, capabilities: &[String], arguments: &[&str]) -> Command {
+        for folder in ["host", "proc"] {
+            fs::create_dir_all(self.path(folder)).expect("a folder");
+        }
+        let kept: String = capabilities.iter().map(|name| format!(",+{}", name.to_lowercase())).collect();
+        let mut command = Command::new("unshare");
+        command
+            .args(["--mount", "--pid", "--fork", "--kill-child", "sh", "-c", FULL, "sh"])
+            .arg(self.0.path())
+            // To change the root takes one more, which the program could not use: its own root is all that it has.
+            .arg(format!("-all,+sys_chroot{kept}"))
+            .arg(format!("/{PROGRAM}"))
+            .args(arguments)
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("NODE_NAME", "node-1")
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        command
+    }
+}
+
+/// `$1` is the root, `$2` the capabilities that are kept; the rest is run.
+const FULL: &str = "set -e
+root=$1 kept=$2
+shift 2
+mount --make-rprivate /
+mount --rbind / \"$root/host\"
+mount -o remount,ro,bind \"$root/host\"
+mount -t proc proc \"$root/proc\"
+exec setpriv --bounding-set=\"$kept\" --inh-caps=-all --no-new-privs chroot \"$root\" \"$@\"";
+
 /// The files that the loader would map.
 async fn libraries(program: &Path) -> Vec<PathBuf> {
     let listed = output(Command::new("ldd").arg(program)).await.unwrap_or_default();
@@ -157,4 +198,61 @@ async fn probe_only_accuses_nobody_of_what_it_cannot_see() {
     let (status, report) = probe().await;
     assert_eq!((status, &report["verdict"]), (Some(0), &"pullable".into()), "{report}");
     assert_eq!(report["pull"]["attempted"], false);
+}
+
+/// A containerd on this machine, killed when dropped, with a socket in a folder of its own.
+async fn containerd(folder: &Path) -> Child {
+    let release = Release::of_suite("sid").await.expect("`tests/setup test` lays a containerd into the cache");
+    let (config, at) = (folder.join("config.toml"), folder.display());
+    let text = format!(
+        "version = 3\nroot = '{at}/root'\nstate = '{at}/state'\n[grpc]\naddress = '{at}/containerd.sock'\n\
+         [debug]\naddress = ''\n"
+    );
+    fs::write(&config, text).expect("a file");
+    let mut containerd = Command::new(release.program)
+        .arg("--config")
+        .arg(config)
+        .env_clear()
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .env("HTTPS_PROXY", "http://proxy.corp.test:3128")
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("containerd starts");
+    let mut lines = BufReader::new(containerd.stderr.take().expect("its log")).lines();
+    while let Some(line) = lines.next_line().await.expect("its log") {
+        if line.contains("containerd successfully booted") {
+            break;
+        }
+    }
+    containerd
+}
+
+#[tokio::test]
+async fn full_reads_the_runtimes_own_environment_and_each_of_its_capabilities_is_needed() {
+    let Some(sandbox) = Sandbox::of_mode("full").await else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let _containerd = containerd(folder.path()).await;
+    // Some process of another user, as every node has.
+    let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", "sleep", "600"];
+    let _other = Command::new("setpriv").args(nobody).kill_on_drop(true).spawn().expect("it starts");
+    let objects = Objects::kustomized("overlays/full").await;
+    let added = objects.pod()["containers"][0]["securityContext"]["capabilities"]["add"].clone();
+    let all: Vec<String> = serde_json::from_value(added).expect("names");
+    let node = async |capabilities: &[String]| {
+        let mut command = sandbox.as_root(capabilities, &["node"]);
+        let endpoint = format!("/host{}/containerd.sock", folder.path().display());
+        let ended = command.env("PULLAGENT_RUNTIME_ENDPOINT", endpoint).output().await.expect("it runs");
+        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+        String::from_utf8(ended.stdout).expect("text")
+    };
+    let said = node(&all).await;
+    assert!(said.contains("http://proxy.corp.test:3128\n             as the runtime's own process has them"), "{said}");
+    assert_eq!(all.len(), 2);
+    for left_out in &all {
+        let others: Vec<String> = all.iter().filter(|name| *name != left_out).cloned().collect();
+        let said = node(&others).await;
+        assert!(said.contains("in place of the runtime's") && !said.contains("proxy.corp.test"), "{left_out}: {said}");
+    }
 }
