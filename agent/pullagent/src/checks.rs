@@ -3,12 +3,19 @@
 pub(crate) mod cost;
 pub(crate) mod examine;
 mod public;
+mod spread;
+mod standing;
+mod turn;
+mod wanted;
 
 use std::time::Duration;
 
 use pullagent_diagnosis::reference::Reference;
 
 use crate::settings::{self, SecretName};
+
+pub(crate) use turn::{Checks, Input, News, Run};
+pub(crate) use wanted::Wanted;
 
 /// One thing that is checked.
 #[derive(Clone, Debug, PartialEq, Eq)]

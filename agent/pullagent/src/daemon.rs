@@ -1,6 +1,7 @@
 //! The daemon's loop: what happened goes into the schedule, what it commands is carried out, and the news go to the API
 //! server. One task owns all of it; everything that takes time runs beside it and reports back.
 
+mod checks;
 mod clock;
 mod desk;
 mod examine;
@@ -27,6 +28,7 @@ use tokio::task::{AbortHandle, Id, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info, warn};
 
+use crate::checks::Input as CheckInput;
 use crate::episodes::{Episodes, EventLimits, Publication};
 use crate::http::Served;
 use crate::kube::{About, Cluster, EventToWrite, PodChange, Publisher};
@@ -34,6 +36,7 @@ use crate::memory::PodName;
 use crate::schedule::{Answer, Command, Input, Job, JobId, Limits, Schedule, Subject};
 use crate::service::{Signals, Supervisor, Wish};
 use crate::settings::Settings;
+use checks::Checking;
 use clock::Clock;
 use pods::Pods;
 use said::Said;
@@ -66,6 +69,7 @@ pub(crate) struct Daemon {
     clock: Clock,
     pods: Pods,
     schedule: Schedule,
+    checking: Checking,
     episodes: Episodes,
     said: Said,
     secrets: Secrets,
@@ -88,8 +92,10 @@ impl Daemon {
     /// be called within the event loop.
     pub(crate) fn new(settings: Arc<Settings>, opened: Opened, asks: Asks, served: Served) -> Self {
         served.readiness.wait_for(PODS, "the API server was not asked yet");
-        Self {
-            clock: Clock::start(),
+        let clock = Clock::start();
+        let mut daemon = Self {
+            checking: Checking::new(&settings, clock.now()),
+            clock,
             schedule: Schedule::new(Limits { settle: settle(&settings), ..Limits::default() }),
             episodes: Episodes::new(&settings.node.name, event_limits(&settings)),
             said: Said::start(None, settings.watch.settle),
@@ -104,7 +110,9 @@ impl Daemon {
             opened,
             asks,
             served,
-        }
+        };
+        daemon.list_checks();
+        daemon
     }
 
     /// Goes round until it is asked to stop.
@@ -115,6 +123,7 @@ impl Daemon {
         mut reload: impl FnMut() -> Option<Arc<Settings>>,
     ) -> Ended {
         supervisor.ready(&self.status());
+        self.check();
         let ended = loop {
             let wake = self.wake_at();
             tokio::select! {
@@ -122,12 +131,14 @@ impl Daemon {
                 change = self.watching.next() => self.changed(change),
                 (uid, events) = self.said.next() => self.said(&uid, events),
                 Some(ended) = self.running.join_next_with_id(), if !self.running.is_empty() => self.ended(ended),
+                ended = self.checking.next() => self.checked(ended),
                 () = self.asks.next() => {}
                 () = sleep_until(wake) => self.take(Input::Tick),
                 changed = self.secrets.next() => {
                     for (namespace, name) in changed {
                         debug!(namespace, name, "a pull secret has changed");
                         self.take(Input::Secret { namespace: &namespace, name: &name });
+                        self.hand_to_checks(CheckInput::SecretChanged { namespace: &namespace, name: &name });
                     }
                 }
                 wish = signals.next() => match wish {
@@ -151,10 +162,12 @@ impl Daemon {
                 }
             }
             self.hear();
+            self.check();
             self.publish();
         };
         supervisor.stopping();
         self.running.shutdown().await;
+        self.checking.stop().await;
         info!("stopped");
         ended
     }
@@ -165,7 +178,15 @@ impl Daemon {
         self.episodes.limit(event_limits(&settings));
         self.said = Said::start(self.cluster.clone(), settings.watch.settle);
         self.said.read(self.pods.unclear());
-        self.settings = settings;
+        let before = std::mem::replace(&mut self.settings, settings);
+        self.configure_checks();
+        // The node is looked at from elsewhere, or by other means.
+        if before.host_root != self.settings.host_root
+            || before.runtime != self.settings.runtime
+            || before.credentials != self.settings.credentials
+        {
+            self.hand_to_checks(CheckInput::ConfigurationChanged);
+        }
         self.ask();
     }
 
@@ -181,7 +202,7 @@ impl Daemon {
     fn ask(&mut self) {
         let Some(cluster) = &self.cluster else { return };
         let node = &self.settings.node.name;
-        if !self.settings.events.pods {
+        if !self.settings.events.pods && !self.settings.events.node {
             self.publisher = None;
         } else if self.publisher.is_none() {
             self.publisher = Some(Publisher::start(cluster.clone(), node.clone()));
@@ -211,7 +232,8 @@ impl Daemon {
 
     /// When something is due at the latest.
     fn wake_at(&self) -> Instant {
-        let due = self.schedule.wake_at().into_iter().chain(self.episodes.wake_at()).min();
+        let checks = self.checking.wake_at(self.publisher.is_some() && self.settings.events.node);
+        let due = self.schedule.wake_at().into_iter().chain(self.episodes.wake_at()).chain(checks).min();
         let left =
             due.map_or(LONGEST, |due| Duration::try_from(self.clock.now().duration_until(due)).unwrap_or_default());
         Instant::now() + left.clamp(SHORTEST, LONGEST)
@@ -231,7 +253,14 @@ impl Daemon {
             self.look_at_sandbox(&pod);
         }
         self.said.read(self.pods.unclear());
-        self.secrets.watch(self.pods.failing_secrets());
+        self.watch_secrets();
+    }
+
+    /// Has those secrets looked at whose change may mend something.
+    fn watch_secrets(&self) {
+        let mut secrets = self.pods.failing_secrets();
+        secrets.extend(self.checking.refused_secrets(&self.schedule));
+        self.secrets.watch(secrets);
     }
 
     /// The kubelet has told this of a pod in events.
@@ -341,13 +370,18 @@ impl Daemon {
     /// Hands on what is to be told.
     fn publish(&mut self) {
         let now = self.clock.now();
+        if let Some(publisher) = self.publisher.as_ref().filter(|_| self.settings.events.node) {
+            let news = self.checking.publish(now, || self.episodes.take_token(now));
+            news.for_each(|one| publisher.publish(one));
+        }
         let news = self.episodes.publish(now);
         if let Some(publisher) = &self.publisher {
-            for one in news {
+            for one in news.into_iter().filter(|_| self.settings.events.pods) {
                 publisher.publish(to_write(one));
             }
             let (waited, dropped) = self.episodes.held_back();
-            self.served.metrics.events(publisher.results(), waited.saturating_add(dropped));
+            let held_back = waited.saturating_add(dropped).saturating_add(self.checking.held_back());
+            self.served.metrics.events(publisher.results(), held_back);
         }
         self.served.metrics.pods_failing(self.pods.causes(), now);
         self.served.memory.set_failing_pods(self.pods.failing_pods());

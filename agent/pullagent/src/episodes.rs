@@ -16,7 +16,8 @@ use pullagent_diagnosis::pod::{Container, ContainerState, Pod};
 use pullagent_diagnosis::report::event::{PullEvent, event_name, pull_fails_by, pull_now_possible, pull_recovered};
 
 use crate::schedule::{Answer, Subject, after};
-use tokens::Rate;
+
+pub(crate) use tokens::Rate;
 
 /// How often a warning is refreshed: events live for an hour.
 const REFRESH: SignedDuration = SignedDuration::from_mins(30);
@@ -221,6 +222,19 @@ impl Episodes {
         }
         self.wake = wake.filter(|at| *at < Timestamp::MAX);
         publications
+    }
+
+    /// Takes one of the node's tokens for an event about something else than a pod.
+    ///
+    /// Errors: there is none before this time.
+    pub(crate) fn take_token(&mut self, now: Timestamp) -> Result<(), Timestamp> {
+        let [of_node, ..] = self.rates;
+        let available = of_node.available(self.node_full);
+        if available > now {
+            return Err(available);
+        }
+        self.node_full = of_node.take(self.node_full, now);
+        Ok(())
     }
 
     /// When to ask for publications again at the latest.

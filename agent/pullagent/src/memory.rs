@@ -23,7 +23,7 @@ const MAX_BYTES: usize = 2 << 20;
 /// The JSON of one, in bytes: no single image may push out all the others.
 const MAX_REPORT_BYTES: usize = 256 << 10;
 /// As many checks are remembered; of more, the first ones.
-const MAX_CHECKS: usize = 64;
+pub(crate) const MAX_CHECKS: usize = 64;
 
 /// A handle on the memory; clones share it.
 #[derive(Clone, Debug, Default)]
@@ -155,7 +155,6 @@ impl Memory {
     }
 
     /// The checks that there are now, the configured ones first. What is known of a check of the same name stays.
-    #[cfg_attr(not(test), expect(dead_code, reason = "scheduled checks tell it"))]
     pub(crate) fn set_checks(&self, checks: impl IntoIterator<Item = CheckState>) {
         let mut checks: Vec<CheckState> = checks.into_iter().collect();
         checks.sort_by_key(|check| !check.configured);
@@ -170,7 +169,6 @@ impl Memory {
     }
 
     /// Remembers a run of the check of this name; one of no known check is dropped.
-    #[cfg_attr(not(test), expect(dead_code, reason = "scheduled checks tell it"))]
     pub(crate) fn checked(&self, name: &str, run: CheckRun) {
         if let Some(check) = self.lock().checks.iter_mut().find(|check| check.name == name) {
             check.last = Some(run);

@@ -22,13 +22,14 @@ use jiff::{SignedDuration, Timestamp};
 use pullagent_diagnosis::diagnosis::Diagnosis;
 use pullagent_diagnosis::pod::{Pod, tells_no_cause};
 
-use budget::Budget;
-use holds::Holds;
+use holds::{Hold, Holds};
 
 pub(crate) use answer::Answer;
+pub(crate) use budget::{Budget, Spent};
 pub(crate) use command::{Command, Input, Job, JobId, Limits, Skip};
-pub(crate) use failure::{Question, Subject, awaits_sandbox};
+pub(crate) use failure::{Question, Secrets, Subject, awaits_sandbox};
 pub(crate) use grant::Grant;
+pub(crate) use holds::RefusedLogin;
 
 /// The pauses before a failure that stays is examined again; after the last one only something new is a reason.
 const PAUSES: [SignedDuration; 5] = [
@@ -164,6 +165,27 @@ impl Schedule {
     /// A failure counts from now on once it has lasted that long.
     pub(crate) fn settle_after(&mut self, settle: SignedDuration) {
         self.limits.settle = settle;
+    }
+
+    /// Until when an earlier answer forbids to ask this, whoever asks: its host wants rest, or its login was refused.
+    pub(crate) fn forbids(&self, question: &Question, now: Timestamp) -> Option<Timestamp> {
+        let (Hold::Host(until) | Hold::Login(until)) = self.holds.of(question)?;
+        Some(until).filter(|until| *until > now)
+    }
+
+    /// The logins that are not to be offered for this, whoever asks.
+    pub(crate) fn withheld(&self, question: &Question) -> Vec<RefusedLogin> {
+        self.holds.withheld(question)
+    }
+
+    /// Takes note of what was answered to somebody else who asked this.
+    pub(crate) fn learn(&mut self, question: &Question, diagnosis: &Diagnosis, now: Timestamp) {
+        self.holds.learn(question, diagnosis, now);
+    }
+
+    /// Places for examinations that are free.
+    pub(crate) fn free(&self) -> usize {
+        self.limits.at_once.saturating_sub(self.running.len())
     }
 
     /// When a [`Input::Tick`] is due at the latest.

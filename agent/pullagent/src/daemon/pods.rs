@@ -106,6 +106,11 @@ impl Pods {
         self.pods.get(uid).map(|known| &known.pod)
     }
 
+    /// All of them.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Pod> {
+        self.pods.values().map(|known| &known.pod)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.pods.len()
     }

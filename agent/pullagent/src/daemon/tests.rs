@@ -9,6 +9,7 @@ use super::*;
 use crate::http::Readiness;
 use crate::memory::Memory;
 use crate::metrics::{Build, Metrics};
+use crate::settings::RegistryCheck;
 
 fn settings(settle: Duration) -> Arc<Settings> {
     let mut settings = Settings::default();
@@ -114,4 +115,63 @@ async fn who_asks_in_vain_hears_that_others_come_first() {
     let (desk, _asks) = Desk::new();
     let Ruling::HeldBack(why) = desk.ask(&failing("z"), "app", "registry.test/z:1").await else { panic!("granted") };
     assert_eq!(why, "the agent was busy with other images for 20 s");
+}
+
+/// A pod that has its image.
+fn running(name: &str) -> Pod {
+    let mut pod = failing(name);
+    pod.containers[0].state = ContainerState::Running;
+    pod
+}
+
+fn names(daemon: &Daemon) -> Vec<(String, bool)> {
+    daemon.served.memory.checks().into_iter().map(|check| (check.name, check.configured)).collect()
+}
+
+/// The same daemon with checks of these registries.
+fn check(daemon: &mut Daemon, registries: &[&str]) {
+    let mut settings = Settings::clone(&daemon.settings);
+    let registry = |host: &&str| RegistryCheck { host: (*host).to_owned(), every: None };
+    settings.checks.registries = registries.iter().map(registry).collect();
+    daemon.reloaded(Arc::new(settings));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_pods_use_is_checked_and_what_the_settings_name_follows_them() {
+    let mut daemon = daemon(Duration::from_secs(20));
+    daemon.check();
+    daemon.changed(PodChange::Restarted(vec![running("a"), failing("b")]));
+    assert_eq!(names(&daemon), []);
+    tokio::time::advance(Duration::from_secs(61)).await;
+    daemon.check();
+    assert_eq!(names(&daemon), [("registry.test".to_owned(), false)]);
+    check(&mut daemon, &["r.test", "s.test"]);
+    let all = [("r.test".to_owned(), true), ("s.test".to_owned(), true), ("registry.test".to_owned(), false)];
+    assert_eq!(names(&daemon), all);
+    check(&mut daemon, &["registry.test"]);
+    assert_eq!(names(&daemon), [("registry.test".to_owned(), true)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn checks_wait_until_pods_leave_them_room_and_end_with_the_loop() {
+    let mut daemon = daemon(Duration::from_secs(20));
+    check(&mut daemon, &["r.test", "s.test", "t.test"]);
+    daemon.changed(PodChange::Restarted(["a", "b"].map(failing).to_vec()));
+    tokio::time::advance(Duration::from_mins(1)).await;
+    daemon.take(Input::Tick);
+    daemon.check();
+    assert_eq!((daemon.running.len(), daemon.checking.running()), (2, 0));
+    // It neither spins meanwhile nor forgets them.
+    assert!(daemon.checking.wake_at(true).is_none());
+    while let Some(ended) = daemon.running.join_next_with_id().await {
+        daemon.ended(ended);
+    }
+    daemon.check();
+    assert_eq!(daemon.checking.running(), 2);
+    for _ in 0..3 {
+        let ended = daemon.checking.next().await;
+        daemon.checked(ended);
+    }
+    assert_eq!(daemon.checking.running(), 0);
+    assert!(daemon.checking.wake_at(true).is_some_and(|wake| wake > daemon.clock.now()));
 }

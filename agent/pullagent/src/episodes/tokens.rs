@@ -6,27 +6,28 @@ use crate::schedule::after;
 
 /// How fast tokens return, and how many there are at most.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rate {
+pub(crate) struct Rate {
     /// The time in which one returns; `None` if none ever does, and none is there.
     every: Option<SignedDuration>,
     burst: u32,
 }
 
 impl Rate {
-    pub(super) fn new(per_hour: u32, burst: u32) -> Self {
+    /// So many an hour, and so many at once.
+    pub(crate) fn new(per_hour: u32, burst: u32) -> Self {
         let every = (per_hour > 0 && burst > 0).then(|| SignedDuration::from_millis(3_600_000 / i64::from(per_hour)));
         Self { every, burst }
     }
 
     /// When a token is there, of a bucket that is full again at `full`.
-    pub(super) fn available(self, full: Timestamp) -> Timestamp {
+    pub(crate) fn available(self, full: Timestamp) -> Timestamp {
         let Some(every) = self.every else { return Timestamp::MAX };
         let spare = every.saturating_mul(i32::try_from(self.burst - 1).unwrap_or(i32::MAX));
         full.checked_sub(spare).unwrap_or(Timestamp::MIN)
     }
 
     /// The bucket with one token less.
-    pub(super) fn take(self, full: Timestamp, now: Timestamp) -> Timestamp {
+    pub(crate) fn take(self, full: Timestamp, now: Timestamp) -> Timestamp {
         self.every.map_or(Timestamp::MAX, |every| after(full.max(now), every))
     }
 }

@@ -43,7 +43,6 @@ pub(crate) enum About {
         uid: String,
     },
     /// The node that the publisher runs on.
-    #[cfg_attr(not(test), expect(dead_code, reason = "scheduled checks tell it"))]
     Node,
 }
 

@@ -10,7 +10,7 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// The examinations of the last hour. Holds no more than the node may make.
 #[derive(Debug)]
-pub(super) struct Budget {
+pub(crate) struct Budget {
     per_namespace: usize,
     per_node: usize,
     node: VecDeque<Timestamp>,
@@ -19,18 +19,21 @@ pub(super) struct Budget {
 
 /// Whose budget is used up, and until when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Spent {
+pub(crate) enum Spent {
+    /// The namespace's, or what stands for one.
     Namespace(Timestamp),
+    /// The whole node's.
     Node(Timestamp),
 }
 
 impl Budget {
-    pub(super) fn new(per_namespace: usize, per_node: usize) -> Self {
+    /// So many within an hour, for each namespace and together.
+    pub(crate) fn new(per_namespace: usize, per_node: usize) -> Self {
         Self { per_namespace, per_node, node: VecDeque::new(), namespaces: BTreeMap::new() }
     }
 
     /// Drops what is older than an hour.
-    pub(super) fn advance(&mut self, now: Timestamp) {
+    pub(crate) fn advance(&mut self, now: Timestamp) {
         let prune = |begun: &mut VecDeque<Timestamp>| {
             while begun.front().is_some_and(|at| after(*at, HOUR) <= now) {
                 begun.pop_front();
@@ -44,7 +47,7 @@ impl Budget {
     }
 
     /// Whether one more may begin. A repeat leaves a third to failures that nobody has examined yet.
-    pub(super) fn admits(&self, namespace: &str, is_repeat: bool) -> Result<(), Spent> {
+    pub(crate) fn admits(&self, namespace: &str, is_repeat: bool) -> Result<(), Spent> {
         let of = |limit: usize| if is_repeat { limit * 2 / 3 } else { limit };
         if let Some(until) = spent(&self.node, of(self.per_node)) {
             return Err(Spent::Node(until));
@@ -56,7 +59,8 @@ impl Budget {
         }
     }
 
-    pub(super) fn begin(&mut self, namespace: &str, now: Timestamp) {
+    /// One more begins.
+    pub(crate) fn begin(&mut self, namespace: &str, now: Timestamp) {
         self.node.push_back(now);
         self.namespaces.entry(namespace.to_owned()).or_default().push_back(now);
     }

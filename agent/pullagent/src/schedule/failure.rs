@@ -76,6 +76,8 @@ pub(crate) enum Class {
     Inspect,
     /// The runtime cannot pull the sandbox's image.
     Sandbox,
+    /// No image at all: whether the registry answers. No login is offered.
+    Registry,
 }
 
 /// What is asked. All that ask the same are given one answer.
@@ -101,6 +103,17 @@ impl Question {
     /// What is asked of a sandbox's image, which the runtime pulls with logins of its own.
     pub(crate) fn of_sandbox(image: &str) -> Self {
         Self::new(image, None, Class::Sandbox)
+    }
+
+    /// What is asked of an image that nobody fails with, as a check does.
+    pub(crate) fn of_image(image: &str, secrets: Option<Secrets>) -> Self {
+        Self::new(image, secrets, Class::Pull)
+    }
+
+    /// What is asked of a registry by itself.
+    pub(crate) fn of_registry(registry: &str) -> Self {
+        let (image, registry) = (cut(registry, LONGEST_IMAGE).to_owned(), host(registry).to_owned());
+        Self { image, secrets: None, class: Class::Registry, registry }
     }
 }
 
@@ -213,5 +226,6 @@ mod tests {
         assert_eq!(registry("r.io:443/a"), registry("r.io/a:2"));
         assert_eq!(registry("r.io:5000/a"), "r.io:5000");
         assert_eq!(registry("r.io/A:::"), "");
+        assert_eq!(registry("r.io/a"), Question::of_registry("r.io:443").registry);
     }
 }

@@ -8,7 +8,7 @@ use pullagent_diagnosis::diagnosis::Diagnosis;
 use pullagent_diagnosis::layer::credentials::CredentialOutcome;
 
 use super::after;
-use super::failure::{Question, Secrets, host};
+use super::failure::{Class, Question, Secrets, host};
 
 const REST: SignedDuration = SignedDuration::from_mins(15);
 const UNTIL_OFFERED_AGAIN: SignedDuration = SignedDuration::from_hours(6);
@@ -98,6 +98,9 @@ impl Holds {
         if let Some(until) = self.hosts.get(&question.registry) {
             return Some(Hold::Host(*until));
         }
+        if question.class == Class::Registry {
+            return None;
+        }
         let refused = self.refused.get(&offer(question)).filter(|refused| refused.decided)?;
         Some(Hold::Login(refused.until))
     }
@@ -123,7 +126,7 @@ impl Holds {
 
 impl Secrets {
     /// Whether this secret is one of them.
-    pub(super) fn has(&self, namespace: &str, name: &str) -> bool {
+    pub(crate) fn has(&self, namespace: &str, name: &str) -> bool {
         self.namespace == namespace && self.names.iter().any(|own| own == name)
     }
 }
