@@ -2,6 +2,7 @@
 
 pub(super) mod causes;
 mod changes;
+mod checks;
 pub(super) mod daemon;
 mod floods;
 mod outages;
