@@ -7,6 +7,7 @@ use pullagent_diagnosis::diagnose::diagnose;
 use pullagent_diagnosis::diagnosis::Diagnosis;
 use pullagent_probes::Contents;
 use pullagent_testkit::cri::{Cri, CriImage};
+use pullagent_testkit::registry::RegistryHandle;
 use pullagent_testkit::world::World;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -67,7 +68,7 @@ async fn check(rest: &str, verdict: &str, findings: &[&str]) -> Diagnosis {
     let found = examine(&world, Purpose::CheckRegistry, None).await;
     judged(&found, verdict, findings);
     for id in ["main", "mirror", "auth"] {
-        let asked = world.registry(id).map(|registry| registry.requests()).unwrap_or_default();
+        let asked = world.registry(id).map(RegistryHandle::requests).unwrap_or_default();
         assert!(asked.iter().all(|request| request.authorization.is_none()), "a login was sent: {asked:?}");
         assert!(!asked.iter().any(|request| request.query.contains("scope")), "for an image: {asked:?}");
     }
@@ -152,7 +153,7 @@ const STORAGE: &str = "[registry.storage]\nhost = \"storage.test\"\nstorage_of =
 
 /// What a server was asked since it was asked last: method, and the first part of the path that tells what of.
 fn asked(world: &World, id: &str, skip: usize) -> Vec<String> {
-    let requests = world.registry(id).map(|registry| registry.requests()).unwrap_or_default();
+    let requests = world.registry(id).map(RegistryHandle::requests).unwrap_or_default();
     let what = |path: &str| {
         let parts = ["token", "manifests", "blobs", "storage"];
         parts.into_iter().find(|part| path.contains(part)).unwrap_or("other")

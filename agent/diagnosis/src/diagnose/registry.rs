@@ -30,7 +30,7 @@ pub(super) fn worth_knowing(seen: Seen<'_>) -> impl Iterator<Item = Finding> {
     asked(seen).filter_map(move |exchange| registry::closed_to_node(seen.evidence.hops.get(exchange.hop)?, exchange))
 }
 
-fn asked<'a>(seen: Seen<'a>) -> impl Iterator<Item = &'a Exchange> + Clone {
+fn asked(seen: Seen<'_>) -> impl Iterator<Item = &Exchange> + Clone {
     seen.evidence.exchanges.iter().filter(|x| matches!(x.question, Question::Ping | Question::Token))
 }
 

@@ -74,7 +74,7 @@ async fn check_all(
     let status = StatusLine::new(true);
     let is_text = arguments.output == CheckFormat::Text;
     let style = terminal::style(arguments.verbose);
-    let width = checks.iter().map(|check| clean(check.name(), NAME).chars().count()).max().unwrap_or_default();
+    let columns = checks.iter().map(|check| clean(check.name(), NAME).chars().count()).max().unwrap_or_default();
     let answer = |check| async move { (check, examine::run(check, with).await) };
     let mut answers = stream::iter(checks).map(answer).buffered(AT_ONCE);
     let mut found: Vec<Diagnosis> = Vec::new();
@@ -82,7 +82,7 @@ async fn check_all(
     progress(0);
     while let Some((check, diagnosis)) = answers.next().await {
         let diagnosis = diagnosis?;
-        let text = if is_text { line(check, &diagnosis, width) } else { whole(&diagnosis, arguments, &style) };
+        let text = if is_text { line(check, &diagnosis, columns) } else { whole(&diagnosis, arguments, &style) };
         let gap = if arguments.output == CheckFormat::Markdown && !found.is_empty() { "\n" } else { "" };
         status.clear();
         terminal::print(&format!("{gap}{text}\n"))?;
@@ -103,11 +103,11 @@ fn whole(diagnosis: &Diagnosis, arguments: &CheckArguments, style: &Style) -> St
 }
 
 /// The line of a check: verdict, what it is of, code, host and how long it took.
-fn line(check: &Check, diagnosis: &Diagnosis, width: usize) -> String {
+fn line(check: &Check, diagnosis: &Diagnosis, columns: usize) -> String {
     let cause = diagnosis.cause.as_ref();
     let code = cause.map_or("-", |cause| cause.code.name());
     let host = cause.and_then(|cause| cause.host.as_deref()).map_or_else(|| "-".to_owned(), |host| clean(host, NAME));
     let (verdict, what, name) = (diagnosis.verdict.word(), check.what(), clean(check.name(), NAME));
     let limit = if is_near_its_limit(diagnosis) { "  near its limit" } else { "" };
-    format!("{verdict:<12}  {what:<8}  {name:<width$}  {code}  {host}  {} ms{limit}", diagnosis.took_ms)
+    format!("{verdict:<12}  {what:<8}  {name:<columns$}  {code}  {host}  {} ms{limit}", diagnosis.took_ms)
 }
