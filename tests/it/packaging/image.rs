@@ -46,7 +46,6 @@ fn archive(folder: &Path, root: &Path, name: &str) -> PathBuf {
 }
 
 #[tokio::test]
-#[expect(clippy::print_stderr, reason = "what is not tested is said aloud")]
 async fn containerd_imports_the_image_and_runs_it() {
     if !has("buildah") {
         return;
