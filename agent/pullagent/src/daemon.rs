@@ -61,6 +61,9 @@ pub(crate) struct Daemon {
     settings: Arc<Settings>,
     opened: Opened,
     asks: Asks,
+    looks: Looks,
+    /// Whether the node's configuration was seen yet: what comes after it is a change.
+    has_looked: bool,
     /// The API server, once it is there; with it come the publisher, the watch, and whatever else asks it.
     cluster: Option<Arc<Cluster>>,
     publisher: Option<Publisher>,
@@ -90,7 +93,7 @@ pub(crate) enum Ended {
 impl Daemon {
     /// A daemon that has seen nothing yet, begins to ask the API server once that is opened, and hears those who ask. Must
     /// be called within the event loop.
-    pub(crate) fn new(settings: Arc<Settings>, opened: Opened, asks: Asks, served: Served) -> Self {
+    pub(crate) fn new(settings: Arc<Settings>, opened: Opened, asks: Asks, looks: Looks, served: Served) -> Self {
         served.readiness.wait_for(PODS, "the API server was not asked yet");
         let clock = Clock::start();
         let mut daemon = Self {
@@ -109,6 +112,8 @@ impl Daemon {
             settings,
             opened,
             asks,
+            looks,
+            has_looked: false,
             served,
         };
         daemon.list_checks();
@@ -133,6 +138,7 @@ impl Daemon {
                 Some(ended) = self.running.join_next_with_id(), if !self.running.is_empty() => self.ended(ended),
                 ended = self.checking.next() => self.checked(ended),
                 () = self.asks.next() => {}
+                () = another(&mut self.looks) => self.looked(),
                 () = sleep_until(wake) => self.take(Input::Tick),
                 changed = self.secrets.next() => {
                     for (namespace, name) in changed {
@@ -401,6 +407,13 @@ async fn progress(publisher: &mut Option<Publisher>) {
     match publisher {
         Some(publisher) => publisher.progress().await,
         None => pending().await,
+    }
+}
+
+/// Another look at the node's configuration has shown something new.
+async fn another(looks: &mut Looks) {
+    if looks.changed().await.is_err() {
+        pending().await
     }
 }
 

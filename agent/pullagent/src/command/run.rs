@@ -42,7 +42,7 @@ pub(crate) async fn run(arguments: RunArguments) -> anyhow::Result<u8> {
     let (seen, looks) = watch::channel(None);
     let (stop, stopped) = watch::channel(false);
     let (desk, asks) = Desk::new();
-    let daemon = Daemon::new(settings.clone(), cluster.clone(), asks, served.clone());
+    let daemon = Daemon::new(settings.clone(), cluster.clone(), asks, looks.clone(), served.clone());
     let agent = AgentService::new(told.clone(), cluster.clone(), served.memory.clone(), desk);
     let mut beside = serve(&settings, &served, agent, &stopped).await;
     beside.spawn(keep_looking(told.clone(), served.metrics.clone(), seen));

@@ -145,6 +145,14 @@ impl Daemon {
         }
     }
 
+    /// Something is new about the node's configuration. What is seen first was so before.
+    pub(super) fn looked(&mut self) {
+        if std::mem::replace(&mut self.has_looked, true) {
+            debug!("the node's configuration has changed: what is checked is checked again");
+            self.hand_to_checks(Input::ConfigurationChanged);
+        }
+    }
+
     /// A run of a check is over.
     pub(super) fn checked(&mut self, ended: Ended) {
         let (task, diagnosis) = match ended {

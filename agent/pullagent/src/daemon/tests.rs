@@ -26,6 +26,7 @@ fn daemon(settle: Duration) -> Daemon {
         settings(settle),
         watch::channel(None).1,
         Desk::new().1,
+        watch::channel(None).1,
         Served { memory, metrics, readiness: Readiness::default() },
     )
 }
@@ -174,4 +175,20 @@ async fn checks_wait_until_pods_leave_them_room_and_end_with_the_loop() {
     }
     assert_eq!(daemon.checking.running(), 0);
     assert!(daemon.checking.wake_at(true).is_some_and(|wake| wake > daemon.clock.now()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_configuration_is_checked_soon_and_the_first_one_is_no_other() {
+    let mut daemon = daemon(Duration::from_secs(20));
+    check(&mut daemon, &["r.test"]);
+    tokio::time::advance(Duration::from_mins(1)).await;
+    daemon.check();
+    let ended = daemon.checking.next().await;
+    daemon.checked(ended);
+    let in_a_minute = crate::schedule::after(daemon.clock.now(), SignedDuration::from_mins(1));
+    for (is_soon, how_often) in [(false, "once"), (true, "again")] {
+        daemon.looked();
+        let wake = daemon.checking.wake_at(true);
+        assert_eq!(wake.is_some_and(|wake| wake <= in_a_minute), is_soon, "{how_often}");
+    }
 }
