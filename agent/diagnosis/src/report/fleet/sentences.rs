@@ -45,18 +45,17 @@ fn common_in_words(common: &Common, apart: &Apart, since: Timestamp, now: Timest
         2 => " (always together)",
         _ => " (always all together)",
     };
-    let mut text = format!(
-        "{failing} failing, {} of {} healthy: {}{together}",
+    let changed = common.changed.as_ref().map_or_else(String::new, |changed| {
+        let on = if changed.nodes == apart.failing { String::new() } else { format!(" on {} of them", changed.nodes) };
+        format!("; changed {}{on}", time(changed.at, now))
+    });
+    format!(
+        "{failing} failing, {} of {} healthy: {}{together}{changed}, first failure {}",
         common.healthy,
         apart.healthy,
-        names.join(" and ")
-    );
-    if let Some(changed) = &common.changed {
-        let on = if changed.nodes == apart.failing { String::new() } else { format!(" on {} of them", changed.nodes) };
-        text.push_str(&format!("; changed {}{on}", time(changed.at, now)));
-    }
-    text.push_str(&format!(", first failure {}", time(since, now)));
-    text
+        names.join(" and "),
+        time(since, now)
+    )
 }
 
 /// An attribute and its value: `resolver 10.0.9.9`, `without proxy`.
