@@ -129,7 +129,8 @@ fn hash<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 fn first_digits(hash: &[u8]) -> String {
-    hash.iter().take(DIGITS / 2).map(|byte| format!("{byte:02x}")).collect()
+    let digit = |number: u8| char::from_digit(u32::from(number), 16).unwrap_or('0');
+    hash.iter().take(DIGITS / 2).flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// A name server without the port that all have.

@@ -108,7 +108,9 @@ impl Keeper {
             let is_new = looks.has_changed().unwrap_or(false);
             if self.read_own_node().await || is_new {
                 let look = looks.borrow_and_update().clone();
-                look.iter().for_each(|look| self.observe(look));
+                if let Some(look) = look {
+                    self.observe(&look);
+                }
             }
             // The event is one about the node, which an operator may not want.
             if self.place != Place::Event || settings.borrow().events.node {

@@ -215,7 +215,7 @@ async fn what_may_not_be_written_is_said_once_and_the_daemon_goes_on() {
     let daemon = Daemon::start(&cluster, "kubeconfig");
     daemon.says("summary is tried again later", 2).await;
     assert_eq!(daemon.said("summary is not written"), 1);
-    assert_eq!(daemon.said("apiGroups: [\\\"coordination.k8s.io\\\"], resources: [\\\"leases\\\"]"), 1);
+    assert_eq!(daemon.said("verbs: [\\\"create\\\", \\\"patch\\\"], in namespace pullagent"), 1);
     assert_eq!(daemon.said("not read: the node's zone"), 1);
     daemon.stop().await;
 }

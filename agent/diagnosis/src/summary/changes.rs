@@ -29,7 +29,7 @@ impl Changes {
     /// learned, and is no change.
     pub fn observe(&mut self, now: Timestamp, new: BTreeMap<String, String>) -> bool {
         let has_parts = new.contains_key(REGISTRIES);
-        let had_parts = self.known.contains_key(REGISTRIES);
+        let knew_parts = self.known.contains_key(REGISTRIES);
         let mut changes = Vec::new();
         let change = |attribute: &str, from: &str, to: &str| Change {
             at: now,
@@ -46,13 +46,15 @@ impl Changes {
             match self.known.get(&name) {
                 Some(from) if *from == to => continue,
                 Some(from) => changes.push(change(&name, from, &to)),
-                None if had_parts && name.starts_with(REGISTRY) => changes.push(change(&name, "", &to)),
+                None if knew_parts && name.starts_with(REGISTRY) => changes.push(change(&name, "", &to)),
                 None => {}
             }
             self.known.insert(name, to);
         }
         let has_changed = !changes.is_empty();
-        changes.into_iter().for_each(|change| self.latest.push_front(change));
+        for change in changes {
+            self.latest.push_front(change);
+        }
         self.latest.truncate(MOST_CHANGES);
         has_changed
     }

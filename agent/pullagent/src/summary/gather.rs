@@ -89,10 +89,10 @@ mod tests {
         let summary = |second| gather("n", &memory, &changes, at(second));
         assert_eq!(summary(0).checks, []);
         memory.checked("r.io/a:1", run(1, Verdict::Pullable));
+        memory.check_told("r.io/a:1", &crate::fixtures::diagnosis("r.io/a:1"), at(1));
         let first = summary(1);
         assert_eq!((first.checks.len(), first.checks[0].since), (1, at(1)));
         memory.checked("r.io/a:1", run(60, Verdict::Pullable));
-        memory.check_told("r.io/a:1", &crate::fixtures::diagnosis("r.io/a:1"), at(1));
         memory.check_told("r.io/a:1", &crate::fixtures::diagnosis("r.io/a:1"), at(60));
         let second = summary(60);
         assert_eq!((second.checks[0].since, second.checks[0].at), (at(1), at(60)));

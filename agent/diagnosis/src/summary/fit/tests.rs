@@ -101,12 +101,12 @@ fn any_summary() -> impl Strategy<Value = NodeSummary> {
     let lists = (vec(any_check(), 0..150), vec(failing, 0..4), vec(change, 0..30));
     (long(), any::<String>(), lists, btree_map(any::<String>(), long(), 0..40), any::<u32>()).prop_map(
         |(node, agent, (checks, failing, changes), fingerprint, left_out)| NodeSummary {
-            node,
             agent,
+            node,
             checks,
             failing,
-            changes,
             fingerprint,
+            changes,
             left_out,
             ..summary(0, 0)
         },

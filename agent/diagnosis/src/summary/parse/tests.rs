@@ -111,6 +111,10 @@ fn times_to_come_are_now() {
     assert_eq!(read.checks[0].certificate_ends.unwrap().to_string(), "9999-01-01T00:00:00Z");
 }
 
+/// Names that count.
+const NAMES: [&str; 10] =
+    ["version", "node", "at", "checks", "failing", "fingerprint", "changes", "code", "since", "namespaces"];
+
 /// Any JSON, now and then with the names that count.
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
@@ -122,8 +126,6 @@ fn any_json() -> impl Strategy<Value = Value> {
         Just(json!("2026-07-01T12:00:00Z")),
         Just(json!("-009999-01-01T00:00:00Z")),
     ];
-    const NAMES: [&str; 10] =
-        ["version", "node", "at", "checks", "failing", "fingerprint", "changes", "code", "since", "namespaces"];
     let name = prop_oneof![prop::sample::select(&NAMES[..]).prop_map(str::to_owned), any::<String>()];
     leaf.prop_recursive(4, 64, 8, move |inner| {
         prop_oneof![
