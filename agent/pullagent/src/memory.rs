@@ -176,7 +176,6 @@ impl Memory {
     }
 
     /// Remembers what else a run of the check of this name told that ended at `at`; one of no known check is dropped.
-    #[cfg_attr(not(test), expect(dead_code, reason = "scheduled checks tell it"))]
     pub(crate) fn check_told(&self, name: &str, diagnosis: &Diagnosis, at: Timestamp) {
         let mut inner = self.lock();
         if inner.checks.iter().any(|check| check.name == name) {

@@ -171,6 +171,7 @@ impl Daemon {
             self.served.metrics.examined(diagnosis);
             self.served.memory.set_node(diagnosis.node.clone());
             self.served.memory.remember(None, diagnosis);
+            self.served.memory.check_told(&wanted.name, diagnosis, run.at);
             self.served.memory.checked(&wanted.name, run);
         }
         self.hand_to_checks(Input::Finished(id, diagnosis.as_ref()));
