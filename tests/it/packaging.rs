@@ -72,7 +72,7 @@ async fn every_command_has_a_page_of_its_own() {
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
     let help = run(&["-h"], "").await.out;
     let (_, commands) = help.split_once("Commands:\n").expect("a list of commands");
-    let mut pages = vec!["pullagent.1".to_owned()];
+    let mut pages = vec!["pullagent.1".to_owned(), "pullagent-fleet-incidents.1".to_owned()];
     // Their descriptions go on in lines that are indented further.
     let names = commands.lines().take_while(|line| !line.is_empty()).filter(|line| !line.starts_with("   "));
     pages.extend(names.filter_map(|line| Some(format!("pullagent-{}.1", line.split_whitespace().next()?))));

@@ -1,6 +1,7 @@
 //! `pullagent man`: the command line as manual pages, one a command. It looks at nothing.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::Context as _;
 use clap::{Command, CommandFactory as _};
@@ -19,13 +20,17 @@ pub(crate) fn run(arguments: &ManArguments) -> anyhow::Result<u8> {
         terminal::print(&String::from_utf8(page(&program)?)?)?;
         return Ok(0);
     };
-    let commands = program.get_subcommands().filter(|command| !command.is_hide_set());
-    for command in [&program].into_iter().chain(commands) {
-        let name = command.get_display_name().unwrap_or_else(|| command.get_name());
-        let path = folder.join(format!("{name}.1"));
-        fs::write(&path, page(command)?).with_context(|| format!("cannot write {}", path.display()))?;
-    }
+    write_pages(&program, folder)?;
     Ok(0)
+}
+
+/// Writes a command's page and those of the commands below it.
+fn write_pages(command: &Command, folder: &Path) -> anyhow::Result<()> {
+    let name = command.get_display_name().unwrap_or_else(|| command.get_name());
+    let path = folder.join(format!("{name}.1"));
+    fs::write(&path, page(command)?).with_context(|| format!("cannot write {}", path.display()))?;
+    let mut commands = command.get_subcommands().filter(|command| !command.is_hide_set());
+    commands.try_for_each(|command| write_pages(command, folder))
 }
 
 /// A command's page.
