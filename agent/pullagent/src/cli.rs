@@ -47,7 +47,7 @@ pub(crate) enum Command {
     Check(CheckArguments),
     Node(NodeArguments),
     Secrets(SecretsArguments),
-    Fleet(FleetArguments),
+    Fleet(Box<FleetArguments>),
     Explain(ExplainArguments),
     Run(RunArguments),
     Health(HealthArguments),

@@ -413,7 +413,7 @@ async fn progress(publisher: &mut Option<Publisher>) {
 /// Another look at the node's configuration has shown something new.
 async fn another(looks: &mut Looks) {
     if looks.changed().await.is_err() {
-        pending().await
+        pending::<()>().await;
     }
 }
 

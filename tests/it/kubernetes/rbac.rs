@@ -144,8 +144,8 @@ async fn the_agent_may_do_what_it_does_and_nothing_else() {
     assert!(said.contains("TagNotFound") && said.contains("shop/regcred"), "{said}");
     let soon = std::time::Duration::from_mins(1);
     // The events of a silent pod are read after a while, and a Lease that is there already is changed.
-    let last = rights(&[("", "events", "list"), ("coordination.k8s.io", "leases", "patch")]);
-    let calls = tokio::time::timeout(soon, calls(&cluster, &last)).await.expect("it does all that it does");
+    let awaited = rights(&[("", "events", "list"), ("coordination.k8s.io", "leases", "patch")]);
+    let calls = tokio::time::timeout(soon, calls(&cluster, &awaited)).await.expect("it does all that it does");
 
     let right = |call: &Call| (call.group.clone(), call.resource.clone(), call.verb.clone());
     let done: BTreeSet<Right> = calls.iter().filter(|call| call.is_allowed).map(right).collect();

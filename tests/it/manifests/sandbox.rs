@@ -1,5 +1,5 @@
 //! The agent in a container's stead: a root of its own with the program, as user 65534 without any capability and nothing
-//! of the node, or with what the mode `full` is given. What runtimes do besides (seccomp, AppArmor, SELinux) is not done.
+//! of the node, or with what the mode `full` is given. What runtimes do besides (seccomp, `AppArmor`, `SELinux`) is not done.
 
 #![expect(clippy::print_stderr, reason = "whoever runs the tests reads there what was not tested")]
 
@@ -117,13 +117,14 @@ impl Sandbox {
         for folder in ["host", "proc"] {
             fs::create_dir_all(self.path(folder)).expect("a folder");
         }
-        let kept: String = capabilities.iter().map(|name| format!(",+{}", name.to_lowercase())).collect();
+        // To change the root takes one more, which the program could not use: its own root is all that it has.
+        let kept = capabilities.iter().map(|name| format!("+{}", name.to_lowercase()));
+        let kept: Vec<String> = ["-all".to_owned(), "+sys_chroot".to_owned()].into_iter().chain(kept).collect();
         let mut command = Command::new("unshare");
         command
             .args(["--mount", "--pid", "--fork", "--kill-child", "sh", "-c", FULL, "sh"])
             .arg(self.0.path())
-            // To change the root takes one more, which the program could not use: its own root is all that it has.
-            .arg(format!("-all,+sys_chroot{kept}"))
+            .arg(kept.join(","))
             .arg(format!("/{PROGRAM}"))
             .args(arguments)
             .env_clear()

@@ -1,5 +1,5 @@
 //! That everything rendered is valid: by Kubernetes' own schemas, the chart's values by theirs, and the expressions of the
-//! policy by a reading of CEL. The programs are Python's, from PyPI; `tests/setup` lays them into the cache.
+//! policy by a reading of CEL. The programs are Python's, from `PyPI`; `tests/setup` lays them into the cache.
 
 use std::path::PathBuf;
 

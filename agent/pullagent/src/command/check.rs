@@ -47,17 +47,17 @@ pub(crate) async fn run(arguments: &CheckArguments) -> anyhow::Result<u8> {
         terminal::print(&format!("{text}\n"))?;
         return Ok(0);
     }
-    let cluster = match secrets_of(&checks) {
-        true => open_as(Asked { choice: settings.kubernetes.identity, ..Asked::default() }, &settings)
-            .await
-            .map_err(|error| format!("{error:#}")),
-        false => Err(String::new()),
+    let cluster = if names_secrets(&checks) {
+        let asked = Asked { choice: settings.kubernetes.identity, ..Asked::default() };
+        open_as(asked, &settings).await.map_err(|error| format!("{error:#}"))
+    } else {
+        Err(String::new())
     };
     let found = check_all(&checks, &settings, cluster.as_ref().map_err(String::as_str), arguments).await?;
     Ok(report::exit_code(found, arguments.fail_on == Some(FailOn::Degraded)))
 }
 
-fn secrets_of(checks: &[Check]) -> bool {
+fn names_secrets(checks: &[Check]) -> bool {
     checks.iter().any(|check| matches!(check, Check::Image { secret: Some(_), .. }))
 }
 
