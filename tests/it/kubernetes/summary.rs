@@ -68,10 +68,15 @@ struct Daemon {
 impl Daemon {
     /// Asks as this identity: `kubelet`, or `kubeconfig` for the service account.
     fn start(cluster: &Cluster, identity: &str) -> Self {
+        Self::start_with(cluster, identity, "")
+    }
+
+    /// The same with more settings.
+    fn start_with(cluster: &Cluster, identity: &str, more: &str) -> Self {
         let path = |name: &str| cluster.root.path().join(name);
         let settings = format!(
             "apiVersion: pullagent.dev/v1\nnode: {{ name: {NODE} }}\nhostRoot: {}\nhttp: {{ listen: \"\" }}\n\
-             watch: {{ settle: 1s }}\nkubernetes: {{ identity: {identity} }}\nsocket: {{ path: {}, group: root }}\n",
+             watch: {{ settle: 1s }}\nkubernetes: {{ identity: {identity} }}\nsocket: {{ path: {}, group: root }}\n{more}",
             cluster.root.path().display(),
             path("agent.sock").display()
         );
@@ -185,6 +190,27 @@ async fn pods_that_fail_are_told_with_their_cause_and_namespace() {
     let failing = &summary["failing"][0];
     assert_eq!((&failing["code"], &failing["pods"]), (&json!("TagNotFound"), &json!(1)), "{summary}");
     assert_eq!((&failing["namespaces"], &failing["host"]), (&json!(["shop"]), &json!(cluster.registry())));
+}
+
+#[tokio::test]
+async fn checks_are_told_with_their_cause() {
+    let cluster = cluster(RIGHTS).await;
+    let (good, bad) = (cluster.registry(), cluster.host("refused"));
+    let checks = format!(
+        "checks: {{ discover: none, every: 30s, registries: [{{ host: \"{good}\" }}, {{ host: \"{bad}\" }}] }}\n"
+    );
+    let daemon = Daemon::start_with(&cluster, "kubeconfig", &checks);
+    // Each has its own delay of up to a minute, and so has what is written of it.
+    daemon.says("\"checked\"", 2).await;
+    let all = |summary: &Value| summary["checks"].as_array().map_or(0, Vec::len) == 2;
+    let (_, summary) = told(&cluster, &daemon, |_, summary| all(summary)).await;
+    let stands = |number: usize| {
+        let check = &summary["checks"][number];
+        assert!(check["since"].is_string() && check["at"].is_string() && check["ms"].is_number(), "{check}");
+        (check["name"].clone(), check["verdict"].clone(), check["code"].clone())
+    };
+    assert_eq!(stands(0), (json!(good), json!("pullable"), Value::Null));
+    assert_eq!(stands(1), (json!(bad), json!("failing"), json!("ConnectionRefused")));
 }
 
 #[tokio::test]
