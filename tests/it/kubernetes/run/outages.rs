@@ -146,7 +146,9 @@ async fn a_daemon_that_starts_after_the_registry_was_mended_says_that_it_would_w
     cluster.world.registry("young").expect("a registry").behave_well();
     // One that goes on looks again after a minute; one that begins looks now.
     let daemon = Daemon::start(&cluster).await;
-    let events = told(&cluster, &stored, "PullNowPossible").await;
+    let mut events = told(&cluster, &stored, "PullNowPossible").await;
+    // They come in the order of their names.
+    events.sort_by(|one, other| other.reason.cmp(&one.reason));
     let [warning, news] = events.as_slice() else { panic!("{events:?}") };
     assert_eq!((warning.reason.as_str(), warning.count), ("PullTagNotFound", 1), "{events:?}");
     assert_eq!((news.kind.as_str(), news.count), ("Normal", 1), "{events:?}");
