@@ -8,7 +8,7 @@ mod same;
 mod sandbox;
 mod valid;
 
-pub(crate) use rendered::{Objects, packaging};
+pub(crate) use rendered::{Objects, packaging, path_with_kubectl};
 pub(crate) use sandbox::Sandbox;
 
 /// The modes, each an overlay and a value of the chart.

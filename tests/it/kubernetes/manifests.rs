@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use super::Cluster;
-use crate::manifests::{MODES, Objects, packaging};
+use crate::manifests::{MODES, Objects, packaging, path_with_kubectl};
 
 /// Kinds that came with Kubernetes 1.30.
 const YOUNG: &str = "ValidatingAdmissionPolicy";
@@ -100,6 +100,7 @@ async fn the_plugin_finds_the_agent_by_the_rights_of_its_role_alone() {
     cluster.api.create_pod(&pod).await.expect("a pod");
     let why = async || {
         let mut plugin = Command::new(packaging("krew/kubectl-pullagent"));
+        let plugin = plugin.env("PATH", path_with_kubectl());
         let plugin = plugin.args(["why", "pod/web", "-n", "shop", "--kubeconfig"]).arg(&file);
         let ended = plugin.stdin(Stdio::null()).kill_on_drop(true).output().await.expect("a shell runs it");
         (ended.status.code(), String::from_utf8(ended.stderr).expect("text"))

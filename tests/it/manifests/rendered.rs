@@ -1,6 +1,7 @@
 //! Manifests rendered by kubectl and by Go's templates, as values. Judges none.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::LazyLock;
@@ -16,6 +17,20 @@ const GO_SOURCES: &str = "/usr/share/gocode";
 /// A file or folder of the packaging.
 pub(crate) fn packaging(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packaging").join(path)
+}
+
+/// A folder that `tests/setup test` lays into the cache.
+pub(super) fn cached(name: &str) -> PathBuf {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let cache = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache"))).expect("a home");
+    cache.join("pullagent").join(name)
+}
+
+/// Where programs are looked for, the kubectl of `tests/setup test` first.
+pub(crate) fn path_with_kubectl() -> OsString {
+    let others = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(cached("kubectl/usr/bin")).chain(std::env::split_paths(&others));
+    std::env::join_paths(folders).expect("folders without colons")
 }
 
 /// What was rendered.
@@ -52,7 +67,7 @@ impl Objects {
     }
 
     async fn kustomized_at(folder: &Path) -> Self {
-        let yaml = output(Command::new("kubectl").arg("kustomize").arg(folder)).await;
+        let yaml = output(Command::new("kubectl").env("PATH", path_with_kubectl()).arg("kustomize").arg(folder)).await;
         Self::parse(yaml.expect("kubectl 1.21 or newer renders it"))
     }
 

@@ -1,12 +1,10 @@
 //! That everything rendered is valid: by Kubernetes' own schemas, the chart's values by theirs, and the expressions of the
 //! policy by a reading of CEL. The programs are Python's, from `PyPI`; `tests/setup` lays them into the cache.
 
-use std::path::PathBuf;
-
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use super::rendered::{output, packaging};
+use super::rendered::{cached, output, packaging};
 use super::{MODES, Objects};
 
 /// Kinds that are not Kubernetes' own.
@@ -14,9 +12,7 @@ const FOREIGN: [&str; 2] = ["SecurityContextConstraints", "PodMonitor"];
 
 /// A program of the folder that `tests/setup` fills.
 fn python(program: &str) -> Command {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let cache = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache"))).expect("a home");
-    Command::new(cache.join("pullagent/python/bin").join(program))
+    Command::new(cached("python/bin").join(program))
 }
 
 async fn check(what: &str, objects: &Objects) {
