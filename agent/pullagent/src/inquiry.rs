@@ -16,7 +16,7 @@ use pullagent_probes::Limits;
 use pullagent_probes::cri::{Progress, growth_during};
 
 use crate::examination::Examination;
-use crate::kube::{Cluster, Whereabouts, pod_events, pull_secrets, whereabouts};
+use crate::kube::{Cluster, Whereabouts, kubelet_release, pod_events, pull_secrets, whereabouts};
 use crate::settings::Settings;
 use crate::standpoint::{self, Here, Wanted};
 
@@ -36,6 +36,8 @@ pub(crate) struct Failing {
     /// One for each image.
     pub(crate) cases: Vec<Case>,
     here: Here,
+    /// The release of the node's kubelet, where it is known.
+    release: Option<(u32, u32)>,
     /// The pod's node, where that is not this one.
     elsewhere: Option<String>,
 }
@@ -73,7 +75,12 @@ pub(crate) async fn inquire(cluster: &Cluster, settings: &Settings, pod: &Pod) -
     };
     let mut here = standpoint::look(settings, Wanted::Cases(cases.clone())).await?;
     here.node.not_checked.extend(notes);
-    Ok(Inquiry::Failing(Box::new(Failing { cases, here, elsewhere })))
+    let release = match &elsewhere {
+        None => kubelet_release(cluster, &settings.node.name).await,
+        // What is on that node's disk is not seen either.
+        Some(_) => None,
+    };
+    Ok(Inquiry::Failing(Box::new(Failing { cases, here, release, elsewhere })))
 }
 
 impl Failing {
@@ -86,7 +93,7 @@ impl Failing {
         denied: Option<Arc<DeniedAddresses>>,
         show: impl Fn(&Diagnosis, Progress) + Sync,
     ) -> Diagnosis {
-        let examination = Examination { here: &self.here, limits, policy, release: None, denied, known: None };
+        let examination = Examination { here: &self.here, limits, policy, release: self.release, denied, known: None };
         match &self.elsewhere {
             Some(node) => examination.by_words(case, node, elsewhere(node, &self.here.node.node.name)),
             None => examination.answer(case.clone(), show).await,

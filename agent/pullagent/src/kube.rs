@@ -37,7 +37,7 @@ pub(crate) use leases::{
     LeaseToWrite, NodeLease, get_lease, list_leases, may_have_lease, namespace_of_leases, write_lease,
 };
 pub(crate) use node_event::{NodeEvent, get_node_event, write_node_event};
-pub(crate) use nodes::{ListedNode, OwnNode, get_node, list_nodes};
+pub(crate) use nodes::{ListedNode, OwnNode, get_node, kubelet_release, list_nodes};
 pub(crate) use pods::{Whereabouts, get_pod, list_pods, whereabouts};
 pub(crate) use publish::{About, EventResults, EventToWrite, Publisher, passes};
 pub(crate) use secrets::{ListedKind, list_secrets, look_up_secret, pull_secrets, read_secret};

@@ -11,7 +11,7 @@ use pullagent_probes::Limits;
 use tracing::warn;
 
 use crate::examination::{Examination, denied_addresses};
-use crate::kube::{Cluster, pull_secrets};
+use crate::kube::{Cluster, kubelet_release, pull_secrets};
 use crate::schedule::Job;
 use crate::settings::{Settings, WatchPull};
 use crate::standpoint::{self, Wanted};
@@ -54,13 +54,12 @@ pub(super) async fn examine(
         }
     };
     let policy = if settings.watch.pull == WatchPull::Auto { Policy::Stranger } else { Policy::Never };
-    let api_server = match &cluster {
-        Some(cluster) => cluster.addresses().await,
-        None => Vec::new(),
+    let (api_server, release) = match &cluster {
+        Some(cluster) => (cluster.addresses().await, kubelet_release(cluster, &settings.node.name).await),
+        None => (Vec::new(), None),
     };
     let denied = Some(denied_addresses(&settings, api_server));
-    let examination =
-        Examination { here: &here, limits: &Limits::default(), policy, release: None, denied, known: None };
+    let examination = Examination { here: &here, limits: &Limits::default(), policy, release, denied, known: None };
     Some(examination.answer(case, |_, _| {}).await)
 }
 

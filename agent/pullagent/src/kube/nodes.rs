@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::PartialObjectMeta;
 use kube::{Api, ResourceExt};
+use pullagent_diagnosis::fingerprint::release;
 
 use super::client::Cluster;
 use super::error::{KubeError, Rule};
@@ -63,6 +64,11 @@ pub(crate) async fn list_nodes(cluster: &Cluster) -> Result<Vec<ListedNode>, Kub
     let accept = HeaderValue::from_static("application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1");
     let listing = Listing { rule: &rule, path: "/api/v1/nodes", accept, page_bytes: PAGE_BYTES };
     list(cluster, &listing, |node: PartialObjectMeta<core::Node>| ListedNode::of(node.metadata)).await
+}
+
+/// The release of this node's kubelet as major and minor version; nothing where that is not told.
+pub(crate) async fn kubelet_release(cluster: &Cluster, node: &str) -> Option<(u32, u32)> {
+    release(&get_node(cluster, node).await.ok()?.kubelet)
 }
 
 /// The node of this name.
