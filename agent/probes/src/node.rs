@@ -42,7 +42,7 @@ pub fn read_node(host_root: &Path, ours: &Environment, runtime: Option<(Runtime,
         .extend(trust.unreadable.iter().map(|file| NotChecked::new(file.path.display().to_string(), file.why.clone())));
     // A node with a runtime that has none is another matter: there this is what its pulls rest on.
     if runtime.is_none() && trust.sources.is_empty() {
-        let why = format!("no bundle of certificates was found below {}", host_root.display());
+        let why = "no bundle of certificates was found where Go looks for one";
         not_checked.push(NotChecked::new("the node's certificate authorities", why));
     }
     let proxy = counting.proxies();

@@ -8,6 +8,7 @@ use proptest::option;
 use proptest::prelude::*;
 use pullagent_diagnosis::case::{GivenCredential, NotChecked};
 use pullagent_diagnosis::cause::{Code, Severity};
+use pullagent_diagnosis::config::trust::TrustSource;
 use pullagent_diagnosis::diagnose::diagnose;
 use pullagent_diagnosis::diagnosis::Verdict;
 use pullagent_diagnosis::evidence::{
@@ -336,6 +337,7 @@ proptest! {
         credentials in vec(credential(), 0..3),
         unread in vec(words(), 0..2),
         mirrors in vec(any::<bool>(), 0..3),
+        sees_authorities in any::<bool>(),
     ) {
         let (case, mut plan) = healthy::posed();
         for resolves in mirrors {
@@ -343,6 +345,10 @@ proptest! {
             plan.endpoints.insert(0, mirror);
         }
         (plan.credentials, plan.unread_credentials) = (credentials, unread);
+        if sees_authorities {
+            let bundle = TrustSource { path: "/etc/ssl/ca.pem".into(), certificates: 1, modified: None };
+            plan.network.trust.sources.push(bundle);
+        }
         let found = diagnose(&case, &plan, &evidence);
         let fails = matches!(found.verdict, Verdict::Failing | Verdict::Inconclusive);
         prop_assert_eq!(fails, found.cause.is_some());
@@ -350,7 +356,9 @@ proptest! {
         let worst = found.findings.first().map(|f| f.severity);
         if let Some(cause) = &found.cause {
             prop_assert_eq!((cause.code, worst), (found.findings[0].code, Some(Severity::Error)));
-            prop_assert_eq!(cause.code == Code::Unknown, found.verdict == Verdict::Inconclusive);
+            // Of authorities that were not seen none can be told to be lacking.
+            let is_unseen = cause.code == Code::TlsUnknownAuthority && !sees_authorities;
+            prop_assert_eq!(cause.code == Code::Unknown || is_unseen, found.verdict == Verdict::Inconclusive);
             prop_assert!(!cause.summary.is_empty());
         } else {
             prop_assert_eq!(worst >= Some(Severity::Warning), found.verdict == Verdict::Degraded);
