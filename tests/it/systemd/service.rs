@@ -52,7 +52,7 @@ fn start(machine: &mut Machine) {
     machine.ok(&["pullagent", "health"]);
     assert_eq!(machine.property(UNIT, "ActiveState"), "active");
     let ready = ["Got notification message", "READY=1", "STATUS=0 pods, 0 failing"];
-    machine.hear([&["no pod is watched: "], &ready]);
+    machine.hear([&["no pod is watched for now: "], &ready]);
     let status = machine.ok(&["systemctl", "status", "--no-pager", UNIT]);
     assert!(status.contains("Status: \"0 pods, 0 failing, 0 examinations"), "{status}");
 }
