@@ -202,7 +202,7 @@ fn what_a_real_kubelet_fails_at_is_told_at_its_pod_until_it_succeeds() {
         let mut machine = Machine::start(&cluster).await;
         machine.start_kubelet(&cluster, &kubelet).await;
         let settings = "events: { perMinute: 60, burst: 40 }\n";
-        let daemon = Daemon::start_with(&cluster, Start { settings, kubeconfig: None }).await;
+        let daemon = Daemon::start_with(&cluster, Start { settings, ..Start::default() }).await;
         for case in &CASES {
             create(&cluster, &machine, case, if case.name == "never" { "Never" } else { "IfNotPresent" }).await;
         }

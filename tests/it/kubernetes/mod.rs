@@ -9,6 +9,7 @@ mod run;
 mod said;
 mod secrets;
 mod summary;
+mod three_nodes;
 mod why;
 
 use pullagent_testkit::kubernetes::KubeApi;

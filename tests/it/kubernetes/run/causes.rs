@@ -141,7 +141,7 @@ async fn each_cause_is_told_at_its_pod_and_nothing_secret_anywhere() {
     }
     let daemon = super::daemon::Daemon::start_with(
         &cluster,
-        super::daemon::Start { settings: "events: { perMinute: 60, burst: 40 }\n", kubeconfig: None },
+        super::daemon::Start { settings: "events: { perMinute: 60, burst: 40 }\n", ..Default::default() },
     )
     .await;
     let path = "/api/v1/namespaces/shop/events";

@@ -71,7 +71,7 @@ async fn a_check_that_turns_is_told_once_on_the_node_and_once_when_it_passes_aga
         "checks:\n  discover: none\n  every: 30s\n  registries: [{{ host: \"{registry}\" }}]\n  images: [{{ image: \
          \"{missing}\", every: 30s }}]\n"
     );
-    let daemon = Daemon::start_with(&cluster, Start { settings: &settings, kubeconfig: None }).await;
+    let daemon = Daemon::start_with(&cluster, Start { settings: &settings, ..Start::default() }).await;
     let success = format!("pullagent_check_success{{check=\"{registry}\",host=\"{registry}\"}}");
     serves(&daemon, "/metrics", &format!("{success} 1")).await;
 

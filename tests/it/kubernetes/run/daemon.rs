@@ -1,5 +1,6 @@
 //! `pullagent run` as a process: started on the cluster's node, asked over its socket, its log kept, and ended.
 
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -35,14 +36,35 @@ pub(crate) struct Start<'a> {
     pub(crate) settings: &'a str,
     /// A kubeconfig to ask with in place of the kubelet's.
     pub(crate) kubeconfig: Option<&'a str>,
+    /// Another node than the cluster's.
+    pub(crate) at: Option<Place<'a>>,
+}
+
+/// A node, and where its files are.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    /// Its name.
+    pub(crate) node: &'a str,
+    /// Its root, which holds the daemon's settings and socket as well.
+    pub(crate) root: &'a Path,
+}
+
+impl<'a> Place<'a> {
+    fn of(cluster: &'a Cluster) -> Self {
+        Self { node: NODE, root: cluster.root.path() }
+    }
 }
 
 /// The settings of a daemon on this cluster's node. A pull fails for good after a second.
 pub(crate) fn settings(cluster: &Cluster, more: &str) -> String {
-    let root = cluster.root.path().display();
+    settings_at(Place::of(cluster), more)
+}
+
+fn settings_at(place: Place<'_>, more: &str) -> String {
+    let (node, root) = (place.node, place.root.display());
     let http = if more.contains("http: ") { "" } else { "http: { listen: \"\" }\n" };
     format!(
-        "apiVersion: pullagent.dev/v1\nnode: {{ name: {NODE} }}\nhostRoot: {root}\nwatch: {{ settle: 1s }}\n\
+        "apiVersion: pullagent.dev/v1\nnode: {{ name: {node} }}\nhostRoot: {root}\nwatch: {{ settle: 1s }}\n\
          socket: {{ path: {root}/agent.sock, group: root }}\n{http}{more}"
     )
 }
@@ -55,10 +77,11 @@ impl Daemon {
 
     /// The same as `start` says.
     pub(crate) async fn start_with(cluster: &Cluster, start: Start<'_>) -> Self {
-        let root = cluster.root.path();
+        let place = start.at.unwrap_or_else(|| Place::of(cluster));
+        let root = place.root;
         let file = root.join("config.yaml");
         let identity = start.kubeconfig.map_or("", |_| "kubernetes: { identity: kubeconfig }\n");
-        let text = settings(cluster, &format!("{identity}{}", start.settings));
+        let text = settings_at(place, &format!("{identity}{}", start.settings));
         std::fs::write(&file, text).expect("a file");
         let mut child = Command::new(env!("CARGO_BIN_EXE_pullagent"))
             .env_clear()

@@ -37,7 +37,7 @@ async fn of_250_pods_with_ten_images_each_image_is_examined_once() {
     let cluster = cluster().await;
     let began = Instant::now();
     let daemon =
-        Daemon::start_with(&cluster, Start { settings: "events: { perMinute: 1, burst: 20 }\n", kubeconfig: None })
+        Daemon::start_with(&cluster, Start { settings: "events: { perMinute: 1, burst: 20 }\n", ..Start::default() })
             .await;
     let pods = stream::iter(0..250).map(async |number: usize| {
         let image = cluster.image(&format!("team/public:missing-{}", number % 10));

@@ -50,7 +50,7 @@ async fn a_browser_shows_the_page_and_finds_no_fault_with_it() {
     // A port that was free a moment ago; the daemon takes none that it would have to tell of.
     let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
     let settings = format!("http: {{ listen: \"127.0.0.1:{port}\", reports: true }}\n");
-    let daemon = Daemon::start_with(&cluster, Start { settings: &settings, kubeconfig: None }).await;
+    let daemon = Daemon::start_with(&cluster, Start { settings: &settings, ..Start::default() }).await;
     let (_, stored) = fails(&cluster, "web", "team/public:2", "not found").await;
     told(&cluster, &stored, "PullTagNotFound").await;
     let (_, hostile) = fails_as(&cluster, Pod::new(NODE, "shop", "bad"), HOSTILE, "invalid reference format").await;

@@ -51,7 +51,7 @@ async fn who_may_read_no_secret_accuses_none_in_an_event() {
                  {\"apiGroups\":[\"\"],\"resources\":[\"events\"],\"verbs\":[\"list\",\"watch\",\"create\",\"patch\"]}";
     let kubeconfig = account(&cluster, rules).await;
     cluster.api.apply(&login("good", &cluster.registry(), "ci", "c0rrect-horse")).await.expect("a secret");
-    let daemon = Daemon::start_with(&cluster, Start { kubeconfig: Some(&kubeconfig), settings: "" }).await;
+    let daemon = Daemon::start_with(&cluster, Start { kubeconfig: Some(&kubeconfig), ..Start::default() }).await;
     let pod = Pod::new(NODE, "shop", "web").pull_secret("good");
     let refused = "pull access denied, repository does not exist or may require authorization";
     fails_as(&cluster, pod, &cluster.image("team/api:1"), refused).await;
@@ -73,7 +73,7 @@ async fn who_may_read_no_secret_accuses_none_in_an_event() {
 async fn who_may_do_nothing_lives_and_says_so() {
     let cluster = cluster().await;
     let kubeconfig = account(&cluster, "").await;
-    let daemon = Daemon::start_with(&cluster, Start { kubeconfig: Some(&kubeconfig), settings: "" }).await;
+    let daemon = Daemon::start_with(&cluster, Start { kubeconfig: Some(&kubeconfig), ..Start::default() }).await;
     let why = daemon.answers("/readyz", |status, text| status == 503 && text.contains(" may not watch pods")).await;
     assert!(why.starts_with("not ready: the pods of this node: "), "{why}");
     assert_eq!(daemon.get("/healthz").await, (200, "ok\n".to_owned()));
