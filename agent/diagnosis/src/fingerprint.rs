@@ -21,13 +21,14 @@ const NOT_ITS_OWN: [&str; 3] = ["via", "route", "setIn"];
 
 /// The labels of a node for its zone, the present one first.
 const ZONES: [&str; 2] = ["topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone"];
-/// The labels of a node for its pool: EKS, GKE, AKS, Karpenter.
-const POOLS: [&str; 5] = [
+/// The labels of a node for its pool: EKS, GKE, AKS, Karpenter, eksctl.
+const POOLS: [&str; 6] = [
     "eks.amazonaws.com/nodegroup",
     "cloud.google.com/gke-nodepool",
     "kubernetes.azure.com/agentpool",
     "agentpool",
     "karpenter.sh/nodepool",
+    "alpha.eksctl.io/nodegroup-name",
 ];
 
 /// What is known of a node besides its pull configuration. What is empty is not known.
@@ -80,13 +81,26 @@ pub fn fingerprint(configuration: &PullConfiguration, facts: &Facts) -> BTreeMap
     put(attribute::KUBELET, &facts.kubelet);
     put(attribute::KERNEL, &facts.kernel);
     put(attribute::OS_IMAGE, &facts.os_image);
-    let label = |names: &[&str]| names.iter().find_map(|name| facts.labels.get(*name)).cloned().unwrap_or_default();
-    put(attribute::ZONE, &label(&ZONES));
-    put(attribute::POOL, &label(&POOLS));
+    put(attribute::ZONE, zone(&facts.labels).unwrap_or_default());
+    put(attribute::POOL, pool(&facts.labels).unwrap_or_default());
     let families = [(facts.has_ipv4, "IPv4"), (facts.has_ipv6, "IPv6")];
     let families: Vec<&str> = families.iter().filter(|(has, _)| *has).map(|(_, name)| *name).collect();
     put(attribute::ADDRESSES, &families.join(" "));
     found
+}
+
+/// The zone of a node with these labels.
+pub fn zone(labels: &BTreeMap<String, String>) -> Option<&str> {
+    first(labels, &ZONES)
+}
+
+/// The pool of a node with these labels.
+pub fn pool(labels: &BTreeMap<String, String>) -> Option<&str> {
+    first(labels, &POOLS)
+}
+
+fn first<'a>(labels: &'a BTreeMap<String, String>, names: &[&str]) -> Option<&'a str> {
+    names.iter().find_map(|name| labels.get(*name)).map(String::as_str)
 }
 
 /// A hash of trusted certificates in DER form, whatever their order.

@@ -61,6 +61,7 @@ pub(crate) async fn open(arguments: &KubeArguments, settings: &Settings) -> anyh
         kubeconfig: arguments.kubeconfig.clone(),
         context: arguments.context.clone(),
         by_person: true,
+        of_all_nodes: false,
     };
     open_as(asked, settings).await
 }

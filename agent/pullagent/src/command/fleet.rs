@@ -6,30 +6,19 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use jiff::Timestamp;
+use pullagent_diagnosis::fingerprint::{pool, zone};
 use pullagent_diagnosis::fleet::{Fleet, Focus, NodeFacts, Told, Unreadable, fleet, incidents};
 use pullagent_diagnosis::report;
 use pullagent_diagnosis::summary::{ANNOTATION, SummaryError, parse_of};
 
 use crate::cli::fleet::{FleetArguments, FleetFormat, FleetPart, FleetSource};
-use crate::cli::kube::KubeArguments;
 use crate::fleet_page;
-use crate::kube::{Cluster, ListedNode, NodeLease, list_leases, list_nodes, open};
+use crate::kube::{Asked, Cluster, ListedNode, NodeLease, list_leases, list_nodes, open_as};
 use crate::settings::Settings;
 use crate::terminal;
 
 /// Clears the screen and goes to its top.
 const CLEAR: &str = "\u{1b}[2J\u{1b}[H";
-
-/// Labels that name a node's zone, and its pool, the first that is there; the second ones are from before 1.17.
-const ZONES: [&str; 2] = ["topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone"];
-const POOLS: [&str; 6] = [
-    "eks.amazonaws.com/nodegroup",
-    "cloud.google.com/gke-nodepool",
-    "kubernetes.azure.com/agentpool",
-    "karpenter.sh/nodepool",
-    "agentpool",
-    "alpha.eksctl.io/nodegroup-name",
-];
 
 /// Shows the fleet, or its incidents, once or again and again.
 pub(crate) async fn run(arguments: &FleetArguments) -> anyhow::Result<u8> {
@@ -38,12 +27,14 @@ pub(crate) async fn run(arguments: &FleetArguments) -> anyhow::Result<u8> {
         None => &arguments.source,
     };
     let settings = Settings::of_command(&source.standpoint)?;
-    let kube = KubeArguments {
+    let asked = Asked {
+        choice: settings.kubernetes.identity,
         kubeconfig: source.kubeconfig.clone(),
         context: source.context.clone(),
-        namespace: Some(source.namespace.clone()),
+        by_person: true,
+        of_all_nodes: true,
     };
-    let cluster = open(&kube, &settings).await?;
+    let cluster = open_as(asked, &settings).await?;
     let code = show(arguments, source, &cluster).await?;
     let Some(pause) = source.watch else { return Ok(code) };
     loop {
@@ -108,10 +99,9 @@ fn of(
 
 /// What the labels say.
 fn facts(node: ListedNode) -> NodeFacts {
-    let first = |labels: &[&str]| labels.iter().find_map(|label| node.labels.get(*label)).cloned();
     NodeFacts {
-        zone: first(&ZONES),
-        pool: first(&POOLS),
+        zone: zone(&node.labels).map(str::to_owned),
+        pool: pool(&node.labels).map(str::to_owned),
         is_windows: node.is_windows(),
         created: node.created,
         name: node.name,

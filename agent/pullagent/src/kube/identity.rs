@@ -43,6 +43,8 @@ pub(crate) struct Asked {
     pub(crate) context: Option<String>,
     /// Whether a person waits for the answer: then their own kubeconfig will do where the node's cannot be used.
     pub(crate) by_person: bool,
+    /// Whether it is about all nodes, which no kubelet may read: then the person's own kubeconfig comes before the node's.
+    pub(crate) of_all_nodes: bool,
 }
 
 /// What there is to choose from.
@@ -121,7 +123,8 @@ impl Surroundings {
 }
 
 /// Chooses. `auto` is, in this order: the kubeconfig of the command line; in a pod its service account; on a host the
-/// kubelet, if its kubeconfig can be read; for a person, their own kubeconfig.
+/// kubelet, if its kubeconfig can be read; for a person, their own kubeconfig, which about all nodes comes before the
+/// kubelet.
 ///
 /// Blocking: it reads the kubeconfig that it chooses.
 pub(crate) fn choose(asked: &Asked, around: &Surroundings) -> Identity {
@@ -134,6 +137,9 @@ pub(crate) fn choose(asked: &Asked, around: &Surroundings) -> Identity {
         IdentityChoice::ServiceAccount => service_account(around),
         IdentityChoice::Kubelet => kubelet(around).unwrap_or_else(|why| nobody(&why)),
         IdentityChoice::Auto if around.pod.is_some() => service_account(around),
+        IdentityChoice::Auto if asked.of_all_nodes && !around.own.is_empty() => {
+            own_kubeconfig(asked, around, Vec::new())
+        }
         IdentityChoice::Auto => match kubelet(around) {
             Ok(identity) => identity,
             Err(why) if asked.by_person && !around.own.is_empty() => {

@@ -153,6 +153,16 @@ fn a_pod_is_its_service_account_however_much_it_can_read() {
 }
 
 #[test]
+fn about_all_nodes_a_persons_own_kubeconfig_comes_before_the_kubelet() {
+    let asked = Asked { of_all_nodes: true, ..by_person() };
+    let files = [("/etc/kubernetes/kubelet.conf", kubeconfig(CERTIFICATE))];
+    let files = files.each_ref().map(|(path, text)| (*path, text.as_str()));
+    check(&Node::with(&files).with_own(), &asked, &["kubeconfig: context c"]);
+    check(&Node::with(&files), &asked, &["kubelet: the kubelet of this node (/etc/kubernetes/kubelet.conf)"]);
+    check(&Node::with(&files).with_own().in_a_pod(true), &asked, &["serviceAccount: the service account of this pod"]);
+}
+
+#[test]
 fn a_choice_is_kept_even_where_it_leads_nowhere() {
     let node = Node::with(&[("/etc/kubernetes/kubelet.conf", &kubeconfig(CERTIFICATE))]).with_own();
     check(
