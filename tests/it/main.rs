@@ -4,6 +4,7 @@
 mod check;
 mod command;
 mod docker_registry;
+mod docs;
 mod fleet;
 mod hardening;
 mod kubelet;
