@@ -206,6 +206,7 @@ async fn help_is_as_reviewed() {
         &["fleet", "--help"],
         &["health", "--help"],
         &["check", "--help"],
+        &["run", "--help"],
     ] {
         let ran = run(arguments, "").await;
         assert_eq!(ran.code, 0);

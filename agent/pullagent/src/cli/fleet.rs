@@ -58,7 +58,11 @@ pub(crate) enum FleetPart {
 #[command(after_help = "\
 Exit status:
   0  no pod waits for an image       1  some do
-  2  wrong usage, or own trouble     3  no node tells how it stands")]
+  2  wrong usage, or own trouble     3  no node tells how it stands
+
+Examples:
+  pullagent fleet incidents
+  pullagent fleet incidents --watch=10s")]
 pub(crate) struct IncidentsArguments {
     #[command(flatten)]
     pub(crate) source: FleetSource,

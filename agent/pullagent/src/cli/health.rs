@@ -11,7 +11,11 @@ use clap::Args;
 #[command(after_help = "\
 Exit status:
   0  the agent answers               1  it does not
-  2  wrong usage, or own trouble")]
+  2  wrong usage, or own trouble
+
+Examples:
+  pullagent health
+  pullagent health --socket /run/pullagent/agent.sock")]
 pub(crate) struct HealthArguments {
     /// The agent's socket
     #[arg(long, value_name = "PATH", default_value = "/run/pullagent/agent.sock")]

@@ -6,13 +6,18 @@ use tracing::level_filters::LevelFilter;
 use super::standpoint::StandpointArguments;
 use crate::service::LogFormat;
 
-/// Watch this node's pods and say in their events why an image cannot be pulled
+/// Watch this node's pods and say in their events why an image cannot be pulled; run its checks
 ///
 /// Runs until it is told to stop. When a pull has settled into failure it is examined from this node, once for all pods
-/// that ask the same, and the cause, the fix and who owns it are written to the pod's events. What it knows is shown on
-/// its socket, and counted in its metrics.
+/// that ask the same, and the cause, the fix and who owns it are written to the pod's events. Beside that it checks what
+/// the settings list and what the node's pods use, and tells the fleet in a summary how the node stands. What it knows is
+/// shown on its socket, and counted in its metrics.
 #[derive(Debug, Args)]
 #[command(after_help = "\
+Exit status:
+  0  told to stop, or with --check-config: the settings are in order
+  2  wrong usage, or own trouble     130  interrupted
+
 Signals:
   SIGTERM, SIGINT  end within 5 s
   SIGHUP           read the settings again; what cannot be read is told of, and the old ones stay
