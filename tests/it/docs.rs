@@ -19,6 +19,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("cargo test", "a test starts no build: the one that it is part of holds the folder"),
     ("cat", "shows a file of a release, which packaging.rs makes"),
     ("curl", "asks a daemon that runs; kubernetes/run.rs asks the same paths of its socket"),
+    ("dnf install", "installs on this machine; packaging.rs reads what the rpm holds"),
     ("git", "checks out a commit that is no part of this tree"),
     ("helm", "Helm is in no package of Debian; manifests.rs renders the chart by Helm's own templates"),
     ("kubectl", "needs a cluster; kubernetes/manifests.rs applies the overlays to an API server"),
@@ -29,8 +30,9 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("sh install.sh", "installs on this machine; packaging.rs runs it on a machine of its own"),
 ];
 
-/// Commands of pullagent that would not end; the program only reads their command lines.
-const ENDLESS: &[&str] = &["run", "--watch"];
+/// Words of commands that would not end, or write into a folder of this machine; the program only reads their command
+/// lines.
+const ONLY_READ: &[&str] = &["run", "--watch", "man"];
 
 /// What a document pipes into pullagent, in place of what is not run here.
 const DESCRIBED: &str = include_str!("docs/disk-full.txt");
@@ -51,6 +53,7 @@ impl EmptyNode {
         fs::create_dir(root.path().join("etc")).expect("a folder");
         write("etc/resolv.conf", "nameserver 127.0.0.9\n");
         write("regcred.json", r#"{"auths":{"registry.corp.io":{"username":"ci","password":"right"}}}"#);
+        write("job.log", DESCRIBED);
         write("config.yaml", "checks: { registries: [{ host: registry.corp.io }] }\n");
         let other = Command::new(env!("CARGO_BIN_EXE_pullagent"))
             .args(["node", "-o", "json", "--host-root"])
@@ -111,8 +114,8 @@ fn pullagent_fault(words: &[String], node: &EmptyNode) -> Option<String> {
     if words.first().is_some_and(|word| word == "check") {
         words.extend(["--config".to_owned(), "config.yaml".to_owned()]);
     }
-    let endless = words.iter().any(|word| ENDLESS.contains(&word.as_str()) || word.starts_with("--watch="));
-    if endless && !words.iter().any(|word| word == "--check-config") {
+    let only_read = words.iter().any(|word| ONLY_READ.contains(&word.as_str()) || word.starts_with("--watch="));
+    if only_read && !words.iter().any(|word| word == "--check-config") {
         words.push("--help".to_owned());
     }
     let ran = node.run(&words);
@@ -171,6 +174,29 @@ fn make(rest: &[&str]) -> Ran {
         err: String::from_utf8_lossy(&ran.stderr).into_owned(),
         code: ran.status.code().expect("an exit status"),
     }
+}
+
+/// What the help shows as an example is run like what documents show.
+#[tokio::test]
+async fn every_example_in_the_help_runs() {
+    let node = EmptyNode::new();
+    let commands = run(&["--help"], "").await.out;
+    let names = commands.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let names = names.filter_map(|line| line.strip_prefix("  ")?.split(' ').next().filter(|name| !name.is_empty()));
+    let (mut faults, mut seen) = (Vec::new(), 0);
+    for name in names.map(|name| vec![name]).chain([vec!["fleet", "incidents"]]) {
+        let help = run(&[name.as_slice(), &["--help"]].concat(), "").await.out;
+        let examples = help.lines().skip_while(|line| *line != "Examples:").skip(1);
+        for example in examples.flat_map(pages::example) {
+            seen += 1;
+            let words = pages::words(&example);
+            if let Some(fault) = words.split_first().and_then(|(_, rest)| pullagent_fault(rest, &node)) {
+                faults.push(format!("pullagent {}: {example}\n    {fault}", name.join(" ")));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    assert!(seen > 30, "only {seen} examples were found: are they still written as they are looked for?");
 }
 
 #[test]

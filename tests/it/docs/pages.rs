@@ -112,6 +112,13 @@ fn simple_commands(line: &str) -> Vec<String> {
     parts.filter(|part| !part.is_empty()).collect()
 }
 
+/// The commands of pullagent in a line of examples, whose comment stands some blanks behind it.
+pub(super) fn example(line: &str) -> Vec<String> {
+    let line = line.trim_start();
+    let line = line.split_once("   ").map_or(line, |(command, _)| command);
+    simple_commands(line).into_iter().filter(|command| command.starts_with("pullagent ")).collect()
+}
+
 /// The words of a command, as a shell splits them: quotes hold them together.
 pub(super) fn words(command: &str) -> Vec<String> {
     let mut words = Vec::new();
