@@ -28,13 +28,14 @@ pub fn read_all<T>(files: &mut T, host_root: &Path, snapshot: fn(&mut T) -> &mut
 }
 
 fn read_into(files: &mut Files, host_root: &Path, path: &str) {
+    let room = files.room() as u64;
     let read = below(host_root, Path::new(path)).and_then(|found| {
         let metadata = found.symlink_metadata()?;
         if metadata.is_dir() {
             return names(&found).map(Content::Directory);
         }
         let modified = metadata.modified().ok().and_then(|time| Timestamp::try_from(time).ok());
-        read_bounded(&found, Files::LARGEST_FILE as u64).map(|content| Content::File(content, modified))
+        read_bounded(&found, room).map(|content| Content::File(content, modified))
     });
     match read {
         Ok(Content::File(content, modified)) => {
@@ -45,6 +46,7 @@ fn read_into(files: &mut Files, host_root: &Path, path: &str) {
         }
         Ok(Content::Directory(names)) => files.insert_listing(path, names),
         Err(error) if error.kind() == io::ErrorKind::NotFound => files.insert_absent(path),
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => files.insert_too_large(path),
         Err(error) => files.insert_unreadable(path, in_words(&error)),
     }
 }

@@ -21,6 +21,8 @@ pub struct Files {
     nodes: BTreeMap<String, Node>,
     /// When files were last written, by the node's clock, as far as that was told.
     modified: BTreeMap<String, Timestamp>,
+    /// The bytes of all contents.
+    bytes: usize,
     /// Something did not fit: whatever is not here may be on the node all the same.
     is_cut: bool,
     /// The paths that were asked for and not read yet; `None` for a snapshot that is whole.
@@ -59,6 +61,8 @@ pub enum NotRead {
 impl Files {
     /// A larger file counts as unreadable.
     pub const LARGEST_FILE: usize = 1 << 20;
+    /// All contents together, in bytes. A file that no longer fits counts as unreadable.
+    pub const MOST_BYTES: usize = 8 << 20;
     /// The number of paths that are kept. Once there are more, what is not kept counts as unreadable, not as absent.
     pub const MOST_PATHS: usize = 8192;
 
@@ -90,15 +94,28 @@ impl Files {
         }
     }
 
+    /// How many bytes a file may have to be taken in.
+    pub fn room(&self) -> usize {
+        Self::LARGEST_FILE.min(Self::MOST_BYTES.saturating_sub(self.bytes))
+    }
+
     /// Puts in a file and the directories above it.
     pub fn insert_file(&mut self, path: &str, content: impl Into<Vec<u8>>) {
         let content = content.into();
-        let node = if content.len() > Self::LARGEST_FILE {
-            Node::Unreadable(format!("larger than {} bytes", Self::LARGEST_FILE))
+        if content.len() > self.room() {
+            return self.insert_too_large(path);
+        }
+        self.insert(path, Node::File(content));
+    }
+
+    /// Puts in a file that has more bytes than there is [room](Self::room) for.
+    pub fn insert_too_large(&mut self, path: &str) {
+        let why = if self.room() == Self::LARGEST_FILE {
+            format!("larger than {} bytes", Self::LARGEST_FILE)
         } else {
-            Node::File(content)
+            format!("not looked at: the files before it leave {} of {} bytes", self.room(), Self::MOST_BYTES)
         };
-        self.insert(path, node);
+        self.insert_unreadable(path, why);
     }
 
     /// Tells when the file at a path was last written.
@@ -135,7 +152,9 @@ impl Files {
                 self.nodes.insert(parent.to_owned(), Node::Directory(self.wanted.is_none()));
             }
         }
-        self.nodes.insert(path, node);
+        self.bytes += node.bytes();
+        let before = self.nodes.insert(path, node);
+        self.bytes -= before.as_ref().map_or(0, Node::bytes);
     }
 
     /// The content of a file.
@@ -229,6 +248,11 @@ impl Serialize for Files {
 }
 
 impl Node {
+    /// The bytes of its content.
+    fn bytes(&self) -> usize {
+        if let Self::File(content) = self { content.len() } else { 0 }
+    }
+
     fn in_words(&self) -> String {
         match self {
             Self::File(content) => format!("{} bytes", content.len()),

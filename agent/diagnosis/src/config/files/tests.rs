@@ -57,6 +57,25 @@ fn sizes_are_bounded() {
 }
 
 #[test]
+fn all_files_together_are_bounded() {
+    let mut files = Files::default();
+    let held = |files: &Files| (0..20).filter(|number| files.read(&format!("/{number}")).is_ok()).count();
+    for number in 0..20 {
+        files.insert_file(&format!("/{number}"), vec![0; Files::LARGEST_FILE]);
+    }
+    assert_eq!((held(&files), files.room()), (Files::MOST_BYTES / Files::LARGEST_FILE, 0));
+    let why = "not looked at: the files before it leave 0 of 8388608 bytes".to_owned();
+    assert_eq!(files.read("/19"), Err(NotRead::Unreadable(why)));
+    // What takes the place of another leaves its room.
+    files.insert_file("/0", "");
+    files.insert_unreadable("/1", "gone");
+    files.insert_file("/1", vec![0; 7]);
+    assert_eq!(files.room(), Files::LARGEST_FILE);
+    files.insert_file("/19", vec![0; Files::LARGEST_FILE]);
+    assert_eq!(files.room(), Files::LARGEST_FILE - 7);
+}
+
+#[test]
 fn paths_are_cleaned_as_go_does() {
     for (path, cleaned) in [
         ("", "."),
