@@ -100,6 +100,7 @@ fn denied(hop: &Hop, proxy: &ProxyEvidence, reason: &str) -> Finding {
         502..=504 => "upstreamFailed",
         _ => "forbidden",
     };
+    let reason = crate::message::quote(reason).replace('"', "'");
     let said = if reason.is_empty() { String::new() } else { format!(". The proxy said: \"{reason}\"") };
     refusal(hop, detail, format!("the proxy {} answers {status} to CONNECT {}{said}", hop.via, hop.host))
 }

@@ -162,7 +162,9 @@ fn names_https(response: &Response) -> bool {
 /// The registry's words as the end of a sentence; empty when it gave none.
 pub fn said(response: &Response) -> String {
     let words = response.words();
-    if words.is_empty() { String::new() } else { format!(". Registry said: \"{}\"", crate::text::clean(&words, 160)) }
+    // They end at the second quote: what they quote themselves has other ones.
+    let words = crate::message::quote(&words).replace('"', "'");
+    if words.is_empty() { String::new() } else { format!(". Registry said: \"{words}\"") }
 }
 
 /// What a question asks for, for a sentence.
