@@ -149,20 +149,39 @@ impl Finding {
     }
 }
 
+/// What stands in a command for a name that is not known.
+const PLACEHOLDERS: [&str; 7] = ["<image>", "<name>", "<namespace>", "<password>", "<pod>", "<registry>", "<user>"];
+
 /// The words of a command joined by spaces, if each is one plain word to every shell.
 fn shell_command(words: &[impl AsRef<str>]) -> Option<String> {
     let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
     let plain = |word: &&str| {
         !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-/:@=,%+<>".contains(&b))
     };
-    // `<` and `>` occur in placeholders such as `<user>` alone, which a person must replace before running anything.
-    let placeholder = |word: &&str| !word.contains(['<', '>']) || (word.contains('<') && word.ends_with('>'));
+    // `<` and `>` occur in our placeholders alone, which a person must replace before running anything.
+    let placeholder = |word: &&str| {
+        let value = word.split_once('=').filter(|(flag, _)| flag.starts_with("--")).map_or(*word, |(_, value)| value);
+        !word.contains(['<', '>']) || PLACEHOLDERS.contains(&value)
+    };
     (words.iter().all(plain) && words.iter().all(placeholder)).then(|| words.join(" "))
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_command_is_the_same_words_to_a_shell(words in proptest::collection::vec("\\PC{0,8}|[a-z<>=$;&|'\"\\\\ -]{1,12}", 1..6)) {
+            if let Some(command) = shell_command(&words) {
+                prop_assert_eq!(shlex::split(&command), Some(words.clone()));
+                let is_plain = |word: &String| PLACEHOLDERS.iter().any(|name| word.ends_with(name)) || !word.contains(['<', '>']);
+                prop_assert!(words.iter().all(is_plain), "{}", command);
+            }
+        }
+    }
 
     #[test]
     fn a_command_with_a_hostile_word_is_not_given() {
@@ -170,7 +189,7 @@ mod tests {
             shell_command(&["curl", "-sv", "https://a.b:5000/v2/"]).as_deref(),
             Some("curl -sv https://a.b:5000/v2/")
         );
-        for hostile in ["a;b", "$(x)", "a b", "`x`", "", "a\nb", "a|b", ">x", "a>b"] {
+        for hostile in ["a;b", "$(x)", "a b", "`x`", "", "a\nb", "a|b", ">x", "a>b", "a<b>", "</etc/passwd>"] {
             assert_eq!(shell_command(&["getent", hostile]), None, "{hostile}");
         }
     }

@@ -201,6 +201,8 @@ pub fn in_its_secret(mut finding: Finding, source: &str) -> Finding {
 /// The command that makes the pull secret of this name.
 pub(crate) fn create_this_secret(namespace: &str, name: &str, registry: &str) -> Vec<String> {
     let server = key_for(registry);
+    // The API server takes any text for the name of a pull secret in a pod: one with a dash before it would be an option.
+    let name = if name.starts_with('-') { "<name>" } else { name };
     let fixed = ["kubectl", "-n", namespace, "create", "secret", "docker-registry", name];
     let mut command: Vec<String> = fixed.map(str::to_owned).to_vec();
     command.push(format!("--docker-server={server}"));
@@ -348,4 +350,17 @@ fn is_bad_login(words: &str) -> bool {
     ]
     .iter()
     .any(|known| words.contains(known))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_that_is_called_like_an_option_is_not_named_in_a_command() {
+        let command = |source: &str| create_it_anew(source, None).join(" ");
+        let named = command("secret shop/regcred");
+        assert!(named.starts_with("kubectl -n shop create secret docker-registry regcred --docker-server="), "{named}");
+        assert_eq!(command("secret shop/--from-file=/etc/shadow"), named.replace("regcred", "<name>"));
+    }
 }

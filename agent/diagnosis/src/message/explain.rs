@@ -28,7 +28,7 @@ pub(super) struct Facts<'failure> {
 
 pub(super) fn explain(failure: &Failure) -> Explained {
     let code = failure.code();
-    let image = failure.image.as_ref().map(|image| clean(&image.text, NAME));
+    let image = failure.image.as_ref().map(|image| clean(&image.text, NAME)).filter(|image| is_a_name(image));
     let registry = image.as_deref().and_then(image::registry);
     let judgement = failure.judgement.as_ref();
     let facts = Facts {
@@ -92,6 +92,11 @@ pub(super) fn nothing_found() -> Explained {
     }
 }
 
+/// Whether it can name a host or an image at all: no name begins with a dash, and in a command it would be an option.
+fn is_a_name(text: &str) -> bool {
+    !text.starts_with('-')
+}
+
 /// The host that failed: as named, else the image's registry where a registry can have been it at all.
 fn host(judgement: Option<&Judgement>, code: Code, registry: Option<&str>) -> Option<String> {
     let judgement = judgement?;
@@ -107,7 +112,7 @@ fn host(judgement: Option<&Judgement>, code: Code, registry: Option<&str>) -> Op
             | Code::InvalidReference
     );
     let fallback = || registry.map(str::to_owned).or_else(|| judgement.address.clone()).filter(|_| is_asked);
-    judgement.host.clone().or_else(fallback).map(|host| clean(&host, NAME))
+    judgement.host.clone().or_else(fallback).map(|host| clean(&host, NAME)).filter(|host| is_a_name(host))
 }
 
 /// What the text would allow as well.
