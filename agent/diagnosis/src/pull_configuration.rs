@@ -118,6 +118,7 @@ pub fn pull_configuration(node: &NodeConfig, registry: Option<&str>) -> PullConf
     known.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     let (kubelet, kubelet_unseen) = kubelet::settings(node);
     let unseen = node.not_checked.iter().cloned().chain(drift.not_checked).chain(runtime::not_checked(node));
+    let unseen = unseen.chain(registries::not_checked(node));
     PullConfiguration {
         schema: SCHEMA.to_owned(),
         node: NodeName {

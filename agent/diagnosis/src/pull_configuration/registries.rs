@@ -6,13 +6,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::files::without_login;
-use crate::case::NodeConfig;
+use crate::case::{NodeConfig, NotChecked};
 use crate::cause::Code;
 use crate::config::certs_directory::{CONTAINERS_CERTS, DOCKER_CERTS};
 use crate::config::containerd::config_toml::ContainerdConfig;
 use crate::config::containerd::{registry_of, roots};
 use crate::config::docker_daemon::DockerDaemon;
-use crate::config::files::{Files, join};
+use crate::config::files::{Files, NotRead, join};
 use crate::config::proxy_env::{ProxyEnv, Route};
 use crate::config::registries_conf::RegistriesConf;
 use crate::evidence::Role;
@@ -130,6 +130,29 @@ fn configured(node: &NodeConfig) -> Vec<String> {
     names.sort_unstable();
     names.dedup();
     names
+}
+
+/// The folders of registries whose names could not be read, or not all of them: then none is shown.
+pub(super) fn not_checked(node: &NodeConfig) -> Vec<NotChecked> {
+    let unread = |folder: String| match node.files.list(&folder) {
+        Err(NotRead::Unreadable(why)) => Some(NotChecked::new(clean(&folder, NAME), clean(&why, NAME))),
+        _ => None,
+    };
+    folders(node).into_iter().filter_map(unread).collect()
+}
+
+/// Where the runtime has a folder for each registry.
+fn folders(node: &NodeConfig) -> Vec<String> {
+    let known = |folders: &[&str]| folders.iter().map(|folder| (*folder).to_owned()).collect();
+    match runtime_kind(node) {
+        Some(Kind::Containerd) => {
+            let version = version(node);
+            known(&roots(version, &ContainerdConfig::read(version, &node.files, config_file(node))))
+        }
+        Some(Kind::CriO) => known(&CONTAINERS_CERTS),
+        Some(Kind::Docker) => known(&DOCKER_CERTS),
+        Some(Kind::Other) | None => Vec::new(),
+    }
 }
 
 fn directories(files: &Files, root: &str) -> Vec<String> {
