@@ -77,14 +77,13 @@ async fn until(kubeconfig: &str, command: &[&str], wanted: impl Fn(&Ran, &Value)
             tokio::time::sleep(PAUSE).await;
         }
     };
-    match timeout(SOON, looking).await {
-        Ok(found) => found,
-        Err(_) => panic!("{command:?}: {}", run(&[command, &["--kubeconfig", kubeconfig]].concat(), "").await.out),
+    if let Ok(found) = timeout(SOON, looking).await {
+        return found;
     }
+    panic!("{command:?}: {}", run(&[command, &["--kubeconfig", kubeconfig]].concat(), "").await.out)
 }
 
 #[tokio::test]
-#[expect(clippy::print_stderr, reason = "what is not tested is said aloud")]
 async fn what_breaks_on_two_of_three_nodes_is_named_and_counted() {
     if !nix::unistd::geteuid().is_root() {
         assert!(std::env::var_os("CI").is_none(), "name servers on port 53 need root");
