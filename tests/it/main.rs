@@ -1,6 +1,7 @@
 //! The one test binary of the whole: every scenario through plan, examination and diagnosis, and the command itself.
 #![expect(clippy::expect_used, reason = "a test that cannot be set up has nothing to go on with")]
 
+mod attacks;
 mod check;
 mod command;
 mod docker_registry;

@@ -1,5 +1,6 @@
 //! The commands that ask an API server, against a real one.
 
+mod attacks;
 mod check;
 mod fleet;
 mod kubelet;

@@ -166,6 +166,14 @@ impl Daemon {
         self.answers("/metrics", |_, text| value(text, series).is_some_and(|found| (found - wanted).abs() < 0.1)).await;
     }
 
+    /// What it had in memory at its most, in KiB.
+    pub(crate) fn most_memory(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id().expect("it runs"));
+        let status = std::fs::read_to_string(path).expect("its status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("its memory");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(i32::try_from(self.child.id().expect("it runs")).expect("a pid")), signal)
