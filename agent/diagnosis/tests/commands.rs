@@ -1,6 +1,8 @@
 //! Every command that is shown is what its template says, whatever hosts and images are called in a text that somebody
 //! else wrote.
 
+#![expect(clippy::expect_used, reason = "a command that no shell takes fails the test")]
+
 use proptest::prelude::*;
 use pullagent_diagnosis::message::classify;
 use serde_json::Value;

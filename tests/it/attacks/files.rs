@@ -1,7 +1,5 @@
 //! A node whose files are links, FIFOs, devices and floods: nothing is read beside its root, waited for, or kept.
 
-#![expect(clippy::print_stderr, reason = "whoever runs the tests reads there what was not tested")]
-
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -101,7 +99,7 @@ async fn a_link_leads_to_where_it_leads_on_the_node_and_never_past_its_root() {
             put(&secret, "outside");
             let link = place(root.path(), link);
             if link.is_dir() {
-                fs::remove_dir_all(&link).expect("it goes")
+                fs::remove_dir_all(&link).expect("it goes");
             } else {
                 let _ = fs::remove_file(&link);
             }
