@@ -5,6 +5,7 @@
 
 mod ask;
 mod bounds;
+mod headers;
 mod host;
 mod image;
 mod login;

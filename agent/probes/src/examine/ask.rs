@@ -8,12 +8,13 @@ use http::{HeaderMap, Method, Request};
 use http_body_util::Full;
 use jiff::Timestamp;
 use pullagent_diagnosis::evidence::{Question, Role};
-use pullagent_diagnosis::layer::registry::{Answer, Challenge, RateLimit, Response, parse_challenges};
+use pullagent_diagnosis::layer::registry::{Answer, Challenge, Response, parse_challenges};
 use pullagent_diagnosis::layer::transport::StreamFailure;
 use pullagent_diagnosis::secret::Secret;
 use tokio::time::Instant;
 use url::Url;
 
+use super::headers::rate_limit;
 use super::host::Host;
 use super::origin::Origin;
 use super::sent::Sent;
@@ -260,7 +261,7 @@ fn describe(reply: &Reply, query: &Query<'_>, sent: &Sent) -> Response {
             .take(8)
             .map(|challenge| without_name(challenge, sent))
             .collect(),
-        rate_limit: rate_limit(headers, sent),
+        rate_limit: rate_limit(headers, |text| sent.mask(text)),
         retry_after: text("retry-after").and_then(|v| v.trim().parse().ok()),
         date: text("date").and_then(|v| httpdate::parse_http_date(v).ok()).and_then(|t| Timestamp::try_from(t).ok()),
         ..Response::default()
@@ -285,19 +286,4 @@ fn without_name(challenge: Challenge, sent: &Sent) -> Challenge {
         Challenge::Other { name } => Challenge::Other { name: sent.mask(&name) },
         known @ (Challenge::Basic | Challenge::Bearer { .. }) => known,
     }
-}
-
-/// `ratelimit-limit: 100;w=21600`, as Docker Hub tells it.
-fn rate_limit(headers: &HeaderMap, sent: &Sent) -> Option<RateLimit> {
-    let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
-    let number = |value: &str| value.split(';').next().and_then(|n| n.trim().parse::<u64>().ok());
-    let window =
-        |value: &str| value.split(';').find_map(|p| p.trim().strip_prefix("w=")).and_then(|n| n.parse::<u64>().ok());
-    let limit = text("ratelimit-limit")?;
-    Some(RateLimit {
-        limit: number(limit)?,
-        remaining: text("ratelimit-remaining").and_then(number)?,
-        window_seconds: window(limit).unwrap_or_default(),
-        source: pullagent_diagnosis::text::clean(&sent.mask(text("docker-ratelimit-source").unwrap_or_default()), 64),
-    })
 }

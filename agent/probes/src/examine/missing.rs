@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::ask::{Query, ask};
+use super::headers::next_page;
 use super::site::Site;
 
 /// Pages of a list of tags that are read.
@@ -88,28 +89,4 @@ fn tags_of(body: &[u8]) -> Option<Vec<String>> {
         tags: Option<Vec<String>>,
     }
     serde_json::from_slice::<Page>(body).ok().map(|page| page.tags.unwrap_or_default())
-}
-
-/// `</v2/x/tags/list?n=1&last=a>; rel="next"`: only on the same host, whatever it says.
-fn next_page(link: &str, from: &Url) -> Option<Url> {
-    let (target, rel) = link.trim().strip_prefix('<')?.split_once('>')?;
-    let next = from.join(target).ok().filter(|_| rel.contains("next"))?;
-    (next.origin() == from.origin() && next != *from).then_some(next)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_next_page_stays_on_its_host() {
-        let from = Url::parse("https://a.b/v2/x/tags/list?n=2").unwrap();
-        let check = |link: &str, want: Option<&str>| {
-            assert_eq!(next_page(link, &from).as_ref().map(Url::as_str), want, "{link}");
-        };
-        check(r#"</v2/x/tags/list?n=2&last=b>; rel="next""#, Some("https://a.b/v2/x/tags/list?n=2&last=b"));
-        check(r#"<https://evil/v2/x/tags/list>; rel="next""#, None);
-        check(r#"</v2/x/tags/list?n=2>; rel="next""#, None);
-        check("nonsense", None);
-    }
 }
