@@ -1,10 +1,11 @@
 # The only list of tasks.
 .POSIX:
-.PHONY: help demo test check lint bench docs release package
+.PHONY: help demo test fuzz check lint bench docs release package
 
 CARGO = cargo
 DENY = advisories bans licenses sources
 ARCHS = x86_64 aarch64
+SECONDS = 60
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -17,6 +18,9 @@ demo: ## break a registry on this machine in several ways and see each explained
 test: ## install what the tests run against, then run them all
 	tests/setup test
 	$(CARGO) test --workspace --locked
+
+fuzz: ## throw foreign text at every parser, SECONDS for each target
+	tests/fuzz/run $(SECONDS)
 
 check: ## formatting, lints and documentation, as every change must pass them
 	$(CARGO) fmt --all --check
