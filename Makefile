@@ -1,14 +1,17 @@
 # The only list of tasks.
 .POSIX:
-.PHONY: help demo test fuzz check lint bench docs release package
+.PHONY: help demo test endurance fuzz check lint bench docs release package
 
 CARGO = cargo
 DENY = advisories bans licenses sources
-ARCHS = x86_64 aarch64
+# Of x86_64 and aarch64; by default what this machine is.
+ARCHS =
 SECONDS = 60
+MINUTES = 120
+SEED = 1
 
 help: ## list the tasks
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
 demo: ## break a registry on this machine in several ways and see each explained
 	tests/setup demo
@@ -18,6 +21,11 @@ demo: ## break a registry on this machine in several ways and see each explained
 test: ## install what the tests run against, then run them all
 	tests/setup test
 	$(CARGO) test --workspace --locked
+
+endurance: ## let the agent live for MINUTES while all around it fails and heals as SEED has it (needs root)
+	tests/setup bench
+	$(CARGO) build -q --release --locked -p pullagent -p pullagent-testkit
+	at="$${CARGO_TARGET_DIR:-target}/release"; "$$at/pullagent-endurance" "$$at/pullagent" $(MINUTES) $(SEED)
 
 fuzz: ## throw foreign text at every parser, SECONDS for each target
 	tests/fuzz/run $(SECONDS)
