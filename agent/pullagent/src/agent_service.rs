@@ -33,7 +33,7 @@ use tonic::{Request, Response, Status};
 use tracing::debug;
 
 use crate::daemon::{Desk, Opened, Ruling};
-use crate::examination::{Examination, denied_addresses};
+use crate::examination::{Examination, denied_to_pods};
 use crate::inquiry::{Failing, Inquiry, inquire, whereabouts_of};
 use crate::kube::{Cluster, KubeError, Whereabouts, get_pod};
 use crate::memory::{Memory, PodName};
@@ -118,11 +118,7 @@ impl AgentService {
 
     /// What is not contacted for whoever asks: the agent reaches more than he may.
     async fn denied(&self, settings: &Settings) -> Arc<DeniedAddresses> {
-        let api_server = match self.cluster() {
-            Some(cluster) => cluster.addresses().await,
-            None => Vec::new(),
-        };
-        denied_addresses(settings, api_server)
+        denied_to_pods(settings, self.cluster().as_deref()).await
     }
 
     async fn diagnose(&self, asked: &Asked) -> anyhow::Result<Diagnosis> {

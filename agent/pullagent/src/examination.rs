@@ -21,6 +21,7 @@ use pullagent_diagnosis::text::size_in_words;
 use pullagent_probes::cri::{Progress, holds, pull_records};
 use pullagent_probes::{Contents, Limits, Standpoint, examine_from, reproduce};
 
+use crate::kube::Cluster;
 use crate::settings::Settings;
 use crate::standpoint::Here;
 
@@ -42,7 +43,15 @@ pub(crate) struct Examination<'a> {
 
 /// What the daemon does not contact for the images of pods: the built-in ranges, `examine.denyAddresses`, the API server's
 /// addresses and those of this node as they are now.
-pub(crate) fn denied_addresses(settings: &Settings, api_server: Vec<IpAddr>) -> Arc<DeniedAddresses> {
+pub(crate) async fn denied_to_pods(settings: &Settings, cluster: Option<&Cluster>) -> Arc<DeniedAddresses> {
+    let api_server = match cluster {
+        Some(cluster) => cluster.addresses().await,
+        None => Vec::new(),
+    };
+    denied_addresses(settings, api_server)
+}
+
+fn denied_addresses(settings: &Settings, api_server: Vec<IpAddr>) -> Arc<DeniedAddresses> {
     let given = settings.examine.deny_addresses.iter().copied();
     Arc::new(DeniedAddresses::new(given, api_server, pullagent_probes::node::addresses()))
 }

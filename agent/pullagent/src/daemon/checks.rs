@@ -16,7 +16,7 @@ use tracing::{debug, warn};
 use super::{Daemon, LONGEST_EXAMINATION};
 use crate::checks::examine::{With, run};
 use crate::checks::{Checks, Input, News, Run, Wanted};
-use crate::examination::denied_addresses;
+use crate::examination::denied_to_pods;
 use crate::kube::{About, Cluster, EventToWrite};
 use crate::memory::{CheckRun, CheckState};
 use crate::schedule::{RefusedLogin, Schedule, after};
@@ -189,11 +189,7 @@ async fn examine(
 ) -> Option<Diagnosis> {
     let cluster = cluster.as_deref();
     // What the settings name was named by who may go anywhere; what was discovered, by whoever may run a pod.
-    let denied = match cluster {
-        _ if wanted.is_configured => None,
-        Some(cluster) => Some(denied_addresses(&settings, cluster.addresses().await)),
-        None => Some(denied_addresses(&settings, Vec::new())),
-    };
+    let denied = if wanted.is_configured { None } else { Some(denied_to_pods(&settings, cluster).await) };
     let with = With {
         settings: &settings,
         cluster: cluster.ok_or("it is not opened"),

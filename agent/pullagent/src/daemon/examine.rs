@@ -10,7 +10,7 @@ use pullagent_diagnosis::reproduction::Policy;
 use pullagent_probes::Limits;
 use tracing::warn;
 
-use crate::examination::{Examination, denied_addresses};
+use crate::examination::{Examination, denied_to_pods};
 use crate::kube::{Cluster, kubelet_release, pull_secrets};
 use crate::schedule::Job;
 use crate::settings::{Settings, WatchPull};
@@ -54,11 +54,11 @@ pub(super) async fn examine(
         }
     };
     let policy = if settings.watch.pull == WatchPull::Auto { Policy::Stranger } else { Policy::Never };
-    let (api_server, release) = match &cluster {
-        Some(cluster) => (cluster.addresses().await, kubelet_release(cluster, &settings.node.name).await),
-        None => (Vec::new(), None),
+    let release = match &cluster {
+        Some(cluster) => kubelet_release(cluster, &settings.node.name).await,
+        None => None,
     };
-    let denied = Some(denied_addresses(&settings, api_server));
+    let denied = Some(denied_to_pods(&settings, cluster.as_deref()).await);
     let examination = Examination { here: &here, limits: &Limits::default(), policy, release, denied, known: None };
     Some(examination.answer(case, |_, _| {}).await)
 }
