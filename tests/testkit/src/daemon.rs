@@ -77,11 +77,7 @@ impl Daemon {
 
     /// A row of its memory, such as `VmRSS:`, in MiB.
     pub fn memory(&self, row: &str) -> io::Result<f64> {
-        let status = fs::read_to_string(self.entry("status")?)?;
-        let line = status.lines().find_map(|line| line.strip_prefix(row));
-        let line = line.ok_or_else(|| io::Error::other(format!("no row {row}")))?;
-        let kib: f64 = line.trim().trim_end_matches(" kB").parse().map_err(io::Error::other)?;
-        Ok(kib / 1024.0)
+        memory(self.id()?, row)
     }
 
     /// How many files it holds open.
@@ -90,9 +86,21 @@ impl Daemon {
     }
 
     fn entry(&self, name: &str) -> io::Result<PathBuf> {
-        let id = self.child.id().ok_or_else(|| io::Error::other("the agent has ended"))?;
-        Ok(format!("/proc/{id}/{name}").into())
+        Ok(format!("/proc/{}/{name}", self.id()?).into())
     }
+
+    fn id(&self) -> io::Result<u32> {
+        self.child.id().ok_or_else(|| io::Error::other("the agent has ended"))
+    }
+}
+
+/// A row of a process's memory, such as `VmHWM:`, in MiB.
+pub fn memory(id: u32, row: &str) -> io::Result<f64> {
+    let status = fs::read_to_string(format!("/proc/{id}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(row));
+    let line = line.ok_or_else(|| io::Error::other(format!("no row {row}")))?;
+    let kib: f64 = line.trim().trim_end_matches(" kB").parse().map_err(io::Error::other)?;
+    Ok(kib / 1024.0)
 }
 
 /// The value of a series of metrics, `name{labels}`; 0 where there is none.

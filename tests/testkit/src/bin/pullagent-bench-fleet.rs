@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
+use pullagent_testkit::daemon::memory;
 use pullagent_testkit::kubernetes::{KubeApi, SimulatedFleet};
 use tokio::process::Command;
 use tokio::time::{sleep, timeout};
@@ -86,13 +87,11 @@ async fn one(binary: &Path, kubeconfig: &Path, page: &Path) -> Outcome<(f64, f64
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()?;
-    let status = child.id().map(|pid| format!("/proc/{pid}/status")).unwrap_or_default();
+    let id = child.id().ok_or("pullagent fleet has ended at once")?;
     let mut peak = 0.0_f64;
     let code = loop {
         // It counts the peak itself; the last look misses the last milliseconds only.
-        let text = std::fs::read_to_string(&status).unwrap_or_default();
-        let kib = text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
-        peak = peak.max(kib.unwrap_or(0.0) / 1024.0);
+        peak = peak.max(memory(id, "VmHWM:").unwrap_or(0.0));
         tokio::select! {
             code = child.wait() => break code?,
             () = sleep(LOOK) => {}
